@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Makes Linux 6.12 look like the newest kernel. The only file that knows
+ * versions; Kbuild probes the headers where distributions back-port
+ * (GLASS_HAVE_*). A block is deletable when the floor rises above its kernel.
+ */
+#ifndef GLASS_COMPAT_H
+#define GLASS_COMPAT_H
+
+#include <linux/net.h>
+#include <linux/netdevice.h>
+#include <linux/version.h>
+#include <net/sock.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#error "Glass needs Linux 6.12 or newer"
+#endif
+
+/* bind() and connect() take an address of unknown size by its own tag. */
+#ifndef GLASS_HAVE_SOCKADDR_UNSIZED
+#define sockaddr_unsized sockaddr
+#endif
+
+/*
+ * proto.recvmsg() lost its addr_len: the callee sets msg->msg_namelen. A table
+ * names glass_shim_recvmsg(fn), after GLASS_SHIM_RECVMSG(fn).
+ */
+#ifdef GLASS_HAVE_RECVMSG_ADDR_LEN
+#define GLASS_SHIM_RECVMSG(fn)						\
+static int fn##_shim(struct sock *sk, struct msghdr *msg, size_t len,	\
+		     int flags, int *addr_len)				\
+{									\
+	return fn(sk, msg, len, flags);					\
+}
+#define glass_shim_recvmsg(fn) fn##_shim
+#else
+#define GLASS_SHIM_RECVMSG(fn)
+#define glass_shim_recvmsg(fn) fn
+#endif
+
+/**
+ * glass_prot_recvmsg - call a socket's transport
+ * @sk: the socket
+ * @msg: where to
+ * @len: room in bytes
+ * @flags: MSG_*
+ *
+ * Return: as proto.recvmsg.
+ */
+static inline int glass_prot_recvmsg(struct sock *sk, struct msghdr *msg,
+				     size_t len, int flags)
+{
+#ifdef GLASS_HAVE_RECVMSG_ADDR_LEN
+	int addr_len = 0;
+
+	return sk->sk_prot->recvmsg(sk, msg, len, flags, &addr_len);
+#else
+	return sk->sk_prot->recvmsg(sk, msg, len, flags);
+#endif
+}
+
+/* sk_drops is counted by a helper. */
+#ifndef GLASS_HAVE_SK_DROPS_INC
+static inline void sk_drops_inc(struct sock *sk)
+{
+	atomic_inc(&sk->sk_drops);
+}
+#endif
+
+/* sock_i_uid() became sk_uid(). */
+#ifndef GLASS_HAVE_SK_UID
+static inline kuid_t sk_uid(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_uid);
+}
+#endif
+
+/* netns_local became netns_immutable. */
+static inline void glass_netdev_set_immutable(struct net_device *dev)
+{
+#ifdef GLASS_HAVE_NETNS_IMMUTABLE
+	dev->netns_immutable = true;
+#else
+	dev->netns_local = true;
+#endif
+}
+
+#endif /* GLASS_COMPAT_H */

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "dev.h"
+
+#include <linux/etherdevice.h>
+#include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
+#include <net/sch_generic.h>
+
+#include "compat.h"
+#include "net.h"
+
+/* A frame as large as one allocation of page fragments can be. */
+#define GLASS_MTU_MAX	(512 * 1024)
+
+/**
+ * struct glass_dev - the private part of a device
+ * @depth: how deep this CPU is in direct delivery; per CPU, BH disabled
+ *
+ * Lifetime: that of the net_device.
+ */
+struct glass_dev {
+	int __percpu	*depth;
+};
+
+/*
+ * May the frame be received here and now, on the stack of whoever sends it?
+ *
+ * In a process it may: no socket's spinlock is held above glass_output(), and
+ * a full per-CPU backlog cannot lose the frame then. Not from softirq, where a
+ * socket's lock may be held further up; not with interrupts off; and only one
+ * deep, so that what reception sends in turn cannot eat the stack.
+ */
+static bool dev_may_deliver(const struct glass_dev *gd)
+{
+	return !in_serving_softirq() && !in_hardirq() && !irqs_disabled() &&
+	       !this_cpu_read(*gd->depth);
+}
+
+/* ndo_start_xmit: what goes out comes in. BH disabled, RCU read section. */
+static netdev_tx_t glass_dev_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct glass_dev *gd = netdev_priv(dev);
+	unsigned int len = skb->len;
+	int ret;
+
+	skb_tx_timestamp(skb);
+	/* What follows is reception, by another clock perhaps. */
+	skb_clear_tstamp(skb);
+
+	/*
+	 * The frame stays charged to its sender until somebody has read it.
+	 * That is how a sender is slowed down.
+	 */
+	skb->protocol = eth_type_trans(skb, dev);
+	dev_sw_netstats_tx_add(dev, 1, len);
+
+	if (dev_may_deliver(gd)) {
+		this_cpu_inc(*gd->depth);
+		dev_sw_netstats_rx_add(dev, len);
+		netif_receive_skb(skb);
+		this_cpu_dec(*gd->depth);
+		return NETDEV_TX_OK;
+	}
+
+	ret = __netif_rx(skb);
+	if (likely(ret == NET_RX_SUCCESS))
+		dev_sw_netstats_rx_add(dev, len);
+	return NETDEV_TX_OK;
+}
+
+static int glass_dev_ndo_init(struct net_device *dev)
+{
+	struct glass_dev *gd = netdev_priv(dev);
+
+	gd->depth = alloc_percpu(int);
+	if (!gd->depth)
+		return -ENOMEM;
+	netdev_lockdep_set_classes(dev);
+	return 0;
+}
+
+static void glass_dev_ndo_uninit(struct net_device *dev)
+{
+	glass_route_del_local(dev_net(dev), dev);
+}
+
+/* priv_destructor: the last reference has gone. */
+static void glass_dev_free(struct net_device *dev)
+{
+	struct glass_dev *gd = netdev_priv(dev);
+
+	free_percpu(gd->depth);
+}
+
+static const struct net_device_ops glass_dev_ops = {
+	.ndo_init	= glass_dev_ndo_init,
+	.ndo_uninit	= glass_dev_ndo_uninit,
+	.ndo_start_xmit	= glass_dev_xmit,
+};
+
+static const struct ethtool_ops glass_dev_ethtool_ops = {
+	.get_link	= ethtool_op_get_link,
+	.get_ts_info	= ethtool_op_get_ts_info,
+};
+
+/*
+ * The flags keep everybody else quiet: a device with IFF_LOOPBACK is given
+ * 127.0.0.1, one of type ARPHRD_LOOPBACK ::1, a multicast one is sent
+ * membership reports, and any other Ethernet one fe80:: and solicitations.
+ */
+static void glass_dev_setup(struct net_device *dev)
+{
+	ether_setup(dev);
+	dev->flags = IFF_NOARP;
+	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
+	/* Without a queue: the default qdisc would drop frames. */
+	dev->priv_flags |= IFF_NO_QUEUE | IFF_NO_ADDRCONF;
+	dev->lltx = true;
+	glass_netdev_set_immutable(dev);
+
+	dev->mtu = GLASS_MTU_DEFAULT;
+	dev->min_mtu = ETH_MIN_MTU;
+	dev->max_mtu = GLASS_MTU_MAX;
+
+	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HW_CSUM |
+			NETIF_F_RXCSUM | NETIF_F_HIGHDMA |
+			NETIF_F_VLAN_CHALLENGED;
+	dev->hw_features = dev->features;
+
+	dev->netdev_ops = &glass_dev_ops;
+	dev->ethtool_ops = &glass_dev_ethtool_ops;
+	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
+	dev->needs_free_netdev = true;
+	dev->priv_destructor = glass_dev_free;
+}
+
+/* glass0's kind. It has no dellink: what every namespace has stays. */
+static struct rtnl_link_ops glass_dev_local_ops __read_mostly = {
+	.kind		= "glass",
+	.priv_size	= sizeof(struct glass_dev),
+};
+
+/* The address of the device that owns a node: locally administered. */
+static void dev_set_address(struct net_device *dev, u32 node)
+{
+	u8 addr[ETH_ALEN] = { 0x02, 0x67 };
+
+	put_unaligned_be32(node, addr + 2);
+	eth_hw_addr_set(dev, addr);
+}
+
+static int __net_init dev_net_init(struct net *net)
+{
+	struct net_device *dev;
+	int err;
+
+	dev = alloc_netdev(sizeof(struct glass_dev), "glass0",
+			   NET_NAME_PREDICTABLE, glass_dev_setup);
+	if (!dev)
+		return -ENOMEM;
+	dev_net_set(dev, net);
+	dev->rtnl_link_ops = &glass_dev_local_ops;
+	dev_set_address(dev, GLASS_NODE_LOCAL);
+
+	rtnl_lock();
+	err = register_netdevice(dev);
+	if (err)
+		goto free_dev;
+	glass_route_add_local(net, dev);
+	/* Who autoloads the family by socket() may not set a device up. */
+	err = dev_open(dev, NULL);
+	if (err)
+		goto unregister;
+	rtnl_unlock();
+	return 0;
+
+unregister:
+	unregister_netdevice(dev);
+	rtnl_unlock();
+	return err;
+
+free_dev:
+	rtnl_unlock();
+	free_netdev(dev);
+	return err;
+}
+
+/*
+ * Namespaces go, or the module. Taking the devices away flushes every frame
+ * that is still on one of them.
+ */
+static void __net_exit dev_net_exit_batch(struct list_head *nets)
+{
+	LIST_HEAD(devices);
+	struct net *net;
+
+	rtnl_lock();
+	list_for_each_entry(net, nets, exit_list) {
+		struct net_device *dev = glass_route_local(net);
+
+		if (dev)
+			unregister_netdevice_queue(dev, &devices);
+	}
+	unregister_netdevice_many(&devices);
+	rtnl_unlock();
+}
+
+static struct pernet_operations dev_net_ops = {
+	.init		= dev_net_init,
+	.exit_batch	= dev_net_exit_batch,
+};
+
+/**
+ * glass_dev_init - give every network namespace its glass0
+ *
+ * Context: process, may sleep.
+ * Return: 0 or a negative errno; -EEXIST if there is a glass0 of another kind.
+ */
+int __init glass_dev_init(void)
+{
+	return register_pernet_device(&dev_net_ops);
+}
+
+/**
+ * glass_dev_exit - take every glass0 away
+ *
+ * Context: process, may sleep. No frame is on any of them on return.
+ */
+void glass_dev_exit(void)
+{
+	unregister_pernet_device(&dev_net_ops);
+}
+
+/**
+ * glass_dev_may_alter - can something alter a frame on its way over a device?
+ * @dev: the device
+ *
+ * A queueing discipline (netem), a traffic control or netfilter program on
+ * either side, or XDP. What is attached between this answer and the frame's
+ * passing misses that one frame.
+ *
+ * Context: RCU read section.
+ */
+bool glass_dev_may_alter(const struct net_device *dev)
+{
+	const struct Qdisc *qdisc;
+
+	qdisc = rcu_dereference(netdev_get_tx_queue(dev, 0)->qdisc);
+	if (qdisc->enqueue)
+		return true;
+#ifdef CONFIG_NET_XGRESS
+	if (rcu_access_pointer(dev->tcx_egress) ||
+	    rcu_access_pointer(dev->tcx_ingress))
+		return true;
+#endif
+#ifdef CONFIG_NETFILTER_EGRESS
+	if (rcu_access_pointer(dev->nf_hooks_egress))
+		return true;
+#endif
+#ifdef CONFIG_NETFILTER_INGRESS
+	if (rcu_access_pointer(dev->nf_hooks_ingress))
+		return true;
+#endif
+	return rcu_access_pointer(dev->xdp_prog);
+}

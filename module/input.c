@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "input.h"
+
+#include <linux/bitmap.h>
+#include <linux/etherdevice.h>
+#include <linux/filter.h>
+#include <net/checksum.h>
+
+#include "glass.h"
+#include "net.h"
+#include "wire.h"
+
+/* Protocols that somebody speaks. Bits change atomically, at any time. */
+static DECLARE_BITMAP(protocols, GLASS_PROTO_MAX + 1);
+
+/**
+ * glass_input_add_protocol - let frames of a protocol in
+ * @protocol: GLASS_PROTO_*
+ *
+ * Context: any.
+ */
+void glass_input_add_protocol(u8 protocol)
+{
+	set_bit(protocol, protocols);
+}
+
+/**
+ * glass_input_del_protocol - drop frames of a protocol from now on
+ * @protocol: GLASS_PROTO_*
+ *
+ * Context: any.
+ */
+void glass_input_del_protocol(u8 protocol)
+{
+	clear_bit(protocol, protocols);
+}
+
+/* The header of a frame that passed input_check(). */
+static const struct glass_hdr *input_hdr(const struct sk_buff *skb)
+{
+	return (const struct glass_hdr *)skb_network_header(skb);
+}
+
+/**
+ * glass_input_source - who sent a queued frame
+ * @skb: a frame from a socket's receive queue
+ * @src: filled in
+ *
+ * Context: any.
+ */
+void glass_input_source(const struct sk_buff *skb, struct glass_addr *src)
+{
+	const struct glass_hdr *hdr = input_hdr(skb);
+
+	src->node = be32_to_cpu(hdr->src_node);
+	src->port = be32_to_cpu(hdr->src_port);
+}
+
+/*
+ * A frame whose sum is still to be made never left this machine, and nothing
+ * that could alter it was in its way (see output_checksum()). AF_PACKET can
+ * ask for a sum anywhere in the frame, so only our own place counts.
+ */
+static bool input_checksum_ok(struct sk_buff *skb)
+{
+	__wsum sum;
+
+	if (skb->ip_summed == CHECKSUM_PARTIAL &&
+	    skb_checksum_start_offset(skb) == 0 &&
+	    skb->csum_offset == offsetof(struct glass_hdr, csum))
+		return true;
+
+	sum = (__force __wsum)glass_wire_pseudo_sum(eth_hdr(skb));
+	return !csum_fold(skb_checksum(skb, 0, skb->len, sum));
+}
+
+/*
+ * Is this a Glass frame for this host? On success the data begins with the
+ * Glass header, which is linear, and ends with the payload.
+ */
+static enum glass_drop input_check(struct sk_buff *skb, struct glass_wire *wire)
+{
+	enum glass_drop drop;
+	u32 node;
+
+	if (!glass_route_dev_node(skb->dev, &node))
+		return GLASS_DROP_DEVICE;
+	if (skb->pkt_type != PACKET_HOST)
+		return GLASS_DROP_NOT_HOST;
+	if (!pskb_may_pull(skb, sizeof(struct glass_hdr)))
+		return GLASS_DROP_SHORT;
+
+	skb_reset_network_header(skb);
+	drop = glass_wire_decode(wire, input_hdr(skb), skb->len);
+	if (drop)
+		return drop;
+	if (!pskb_may_pull(skb, wire->hlen))
+		return GLASS_DROP_MEMORY;
+	if (pskb_trim(skb, wire->hlen + wire->len))
+		return GLASS_DROP_MEMORY;
+	if (!input_checksum_ok(skb))
+		return GLASS_DROP_CHECKSUM;
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+
+	return wire->dst_node == node ? GLASS_DROP_NONE : GLASS_DROP_NODE;
+}
+
+/*
+ * Hand a frame to its socket, which takes it over: now, or when the process
+ * that owns the socket's lock lets go.
+ *
+ * The backlog is bounded for frames that nobody pays for. A frame charged to
+ * its sender is never refused for room: its sender's buffer is the bound.
+ */
+static enum glass_drop input_deliver(struct sock *sk, struct sk_buff *skb)
+{
+	unsigned int limit = READ_ONCE(sk->sk_rcvbuf);
+	enum glass_drop drop = GLASS_DROP_NONE;
+
+	if (skb->destructor == sock_wfree)
+		limit = UINT_MAX;
+
+	/* The device may go while the frame is queued. */
+	skb->dev = NULL;
+
+	bh_lock_sock(sk);
+	if (!sock_owned_by_user(sk)) {
+		sk->sk_backlog_rcv(sk, skb);
+	} else if (sk_add_backlog(sk, skb, limit)) {
+		sk_drops_inc(sk);
+		drop = GLASS_DROP_RCVBUF;
+	}
+	bh_unlock_sock(sk);
+	return drop;
+}
+
+/*
+ * packet_type handler: every frame of our EtherType on every device of every
+ * namespace. BH, RCU read section.
+ */
+static int glass_rcv(struct sk_buff *skb, struct net_device *dev,
+		     struct packet_type *pt, struct net_device *orig_dev)
+{
+	struct net *net = dev_net(dev);
+	struct glass_wire wire;
+	struct glass_addr dst;
+	enum glass_drop drop;
+	struct sock *sk;
+
+	skb = skb_share_check(skb, GFP_ATOMIC);
+	if (!skb)
+		return NET_RX_DROP;
+
+	glass_stats_inc(net, GLASS_MIB_IN_FRAMES);
+	drop = input_check(skb, &wire);
+	if (drop)
+		goto drop_skb;
+
+	drop = GLASS_DROP_PROTOCOL;
+	if (!test_bit(wire.protocol, protocols))
+		goto drop_skb;
+
+	dst.node = wire.dst_node;
+	dst.port = wire.dst_port;
+	drop = GLASS_DROP_PORT;
+	sk = glass_port_lookup(net, wire.protocol, &dst);
+	if (!sk)
+		goto drop_skb;
+
+	drop = GLASS_DROP_FILTER;
+	if (sk_filter_trim_cap(sk, skb, wire.hlen))
+		goto put_sk;
+	drop = input_deliver(sk, skb);
+	if (drop)
+		goto put_sk;
+	sock_put(sk);
+	return NET_RX_SUCCESS;
+
+put_sk:
+	sock_put(sk);
+drop_skb:
+	glass_drop(net, skb, drop);
+	return NET_RX_DROP;
+}
+
+static struct packet_type packet_type __read_mostly = {
+	.type	= cpu_to_be16(ETH_P_GLASS),
+	.func	= glass_rcv,
+};
+
+/**
+ * glass_input_init - begin to receive
+ *
+ * Context: process.
+ */
+void __init glass_input_init(void)
+{
+	dev_add_pack(&packet_type);
+}
+
+/**
+ * glass_input_exit - receive no more
+ *
+ * Context: process, may sleep. No handler runs any more on return.
+ */
+void glass_input_exit(void)
+{
+	dev_remove_pack(&packet_type);
+}

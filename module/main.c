@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Glass: a socket family over a loopback network device.
+ *
+ * Only the order in which the parts come and go; each part's file says what it
+ * is. The doors open last and close first.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#include <linux/module.h>
+#include <linux/net.h>
+
+#include "addr.h"
+#include "dev.h"
+#include "dgram.h"
+#include "family.h"
+#include "input.h"
+#include "net.h"
+#include "proc.h"
+
+static int __init glass_init(void)
+{
+	int err;
+
+	if (glass_family <= AF_UNSPEC || glass_family >= AF_MAX) {
+		pr_err("family number %d is out of range; choose one from 1 to %d\n",
+		       glass_family, AF_MAX - 1);
+		return -EINVAL;
+	}
+
+	err = glass_net_init();
+	if (err)
+		return err;
+	err = glass_dgram_init();
+	if (err)
+		goto exit_net;
+	glass_input_init();
+	err = glass_dev_init();
+	if (err)
+		goto exit_input;
+	err = glass_proc_init();
+	if (err)
+		goto exit_dev;
+	err = glass_family_init();
+	if (err)
+		goto exit_proc;
+
+	pr_info("socket family %d\n", glass_family);
+	return 0;
+
+exit_proc:
+	glass_proc_exit();
+exit_dev:
+	glass_dev_exit();
+exit_input:
+	glass_input_exit();
+	glass_dgram_exit();
+exit_net:
+	glass_net_exit();
+	return err;
+}
+
+/* The module has no user: no socket is left, and no frame that one sent. */
+static void __exit glass_exit(void)
+{
+	glass_family_exit();
+	glass_proc_exit();
+	glass_dev_exit();
+	glass_input_exit();
+	glass_dgram_exit();
+	glass_net_exit();
+}
+
+module_init(glass_init);
+module_exit(glass_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Glass socket family over a loopback network device");
+MODULE_ALIAS_NETPROTO(GLASS_FAMILY_DEFAULT);

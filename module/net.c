@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "net.h"
+
+unsigned int glass_net_id __read_mostly;
+
+static int __net_init net_create(struct net *net)
+{
+	struct glass_net *gn = glass_net(net);
+	int err;
+
+	gn->stats = alloc_percpu(struct glass_mibs);
+	if (!gn->stats)
+		return -ENOMEM;
+
+	err = glass_port_table_init(&gn->ports);
+	if (err)
+		goto free_stats;
+	return 0;
+
+free_stats:
+	free_percpu(gn->stats);
+	return err;
+}
+
+/*
+ * The devices of the namespace have gone (their pernet exit comes first) and
+ * with them every frame; user sockets hold the namespace, so none is left.
+ */
+static void __net_exit net_destroy(struct net *net)
+{
+	struct glass_net *gn = glass_net(net);
+
+	glass_port_table_destroy(&gn->ports);
+	free_percpu(gn->stats);
+}
+
+static struct pernet_operations net_ops = {
+	.init	= net_create,
+	.exit	= net_destroy,
+	.id	= &glass_net_id,
+	.size	= sizeof(struct glass_net),
+};
+
+/**
+ * glass_net_init - start keeping state in every network namespace
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int __init glass_net_init(void)
+{
+	return register_pernet_subsys(&net_ops);
+}
+
+/**
+ * glass_net_exit - drop the state of every network namespace
+ *
+ * Context: process, may sleep.
+ */
+void glass_net_exit(void)
+{
+	unregister_pernet_subsys(&net_ops);
+}

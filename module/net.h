@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What Glass keeps in each network namespace. */
+#ifndef GLASS_NET_H
+#define GLASS_NET_H
+
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+
+#include "port.h"
+#include "route.h"
+#include "stats.h"
+
+/**
+ * struct glass_net - all state of one network namespace
+ * @ports: who is bound to what; see port.h for its lock
+ * @routes: which device leads to which node; see route.h for its lock
+ * @stats: the counters; const after init, the counters themselves per CPU
+ *
+ * Lifetime: that of the namespace, from the pernet init to the pernet exit. A
+ * user's socket holds the namespace; a frame is in it as long as its device.
+ * The owning files (port.c, route.c, stats.c) are the only ones that look
+ * inside their part.
+ */
+struct glass_net {
+	struct glass_port_table		ports;
+	struct glass_route_table	routes;
+	struct glass_mibs __percpu	*stats;
+};
+
+extern unsigned int glass_net_id;
+
+/**
+ * glass_net - the state of a namespace
+ * @net: the namespace
+ *
+ * Context: any, while @net is alive.
+ */
+static inline struct glass_net *glass_net(const struct net *net)
+{
+	return net_generic(net, glass_net_id);
+}
+
+int glass_net_init(void);
+void glass_net_exit(void);
+
+#endif /* GLASS_NET_H */

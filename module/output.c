@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "output.h"
+
+#include <linux/etherdevice.h>
+#include <net/checksum.h>
+
+#include "dev.h"
+#include "net.h"
+#include "wire.h"
+
+/**
+ * glass_output_headroom - what a frame needs in front of its payload
+ * @route: the way it will take
+ *
+ * Context: RCU read section of the look-up.
+ * Return: bytes.
+ */
+u32 glass_output_headroom(const struct glass_route *route)
+{
+	return LL_RESERVED_SPACE(route->dev) + sizeof(struct glass_hdr);
+}
+
+/**
+ * glass_output_max_payload - the largest payload of one frame
+ * @route: the way it will take
+ *
+ * Context: RCU read section of the look-up.
+ * Return: bytes.
+ */
+u32 glass_output_max_payload(const struct glass_route *route)
+{
+	return READ_ONCE(route->dev->mtu) - sizeof(struct glass_hdr);
+}
+
+/*
+ * Leave the sum to the device, which on glass0 means: to nobody. Where
+ * something between here and the receiver may alter the frame, the sum must be
+ * real before it gets there: neither a qdisc nor a program tells what it
+ * changed in a frame whose sum is still to be made.
+ */
+static int output_checksum(struct sk_buff *skb, const struct net_device *dev)
+{
+	struct glass_hdr *hdr = (struct glass_hdr *)skb_network_header(skb);
+
+	hdr->csum = (__force __be16)
+		glass_wire_fold(glass_wire_pseudo_sum(eth_hdr(skb)));
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_network_header(skb) - skb->head;
+	skb->csum_offset = offsetof(struct glass_hdr, csum);
+
+	return glass_dev_may_alter(dev) ? skb_checksum_help(skb) : 0;
+}
+
+static int output_headers(struct sk_buff *skb, const struct glass_flow *flow,
+			  const struct glass_route *route)
+{
+	const struct net_device *dev = route->dev;
+	struct glass_wire wire = {
+		.src_node	= flow->src.node,
+		.src_port	= flow->src.port,
+		.dst_node	= flow->dst.node,
+		.dst_port	= flow->dst.port,
+		.len		= skb->len,
+		.hlen		= sizeof(struct glass_hdr),
+		.protocol	= flow->protocol,
+	};
+
+	if (wire.src_node == GLASS_NODE_ANY)
+		wire.src_node = route->src_node;
+
+	skb_push(skb, sizeof(struct glass_hdr));
+	skb_reset_network_header(skb);
+	glass_wire_encode((struct glass_hdr *)skb->data, &wire);
+
+	skb->dev = route->dev;
+	skb->protocol = htons(ETH_P_GLASS);
+	if (dev_hard_header(skb, route->dev, ETH_P_GLASS, dev->dev_addr,
+			    dev->dev_addr, skb->len) < 0)
+		return -EINVAL;
+	skb_reset_mac_header(skb);
+
+	return output_checksum(skb, dev);
+}
+
+/**
+ * glass_output - send one frame
+ * @net: the namespace of the sender
+ * @skb: the payload, charged to its sender, with glass_output_headroom() bytes
+ *	in front; taken over in any case
+ * @flow: from where to where
+ *
+ * The route is looked up here, whatever the caller looked up to size the
+ * frame: time may have passed. What the device does with the frame is the
+ * device's affair: a loss is counted and is no error, as it would not be
+ * further down the line either.
+ *
+ * Context: process or BH, no socket spinlock held: the frame may be delivered
+ *	before this returns.
+ * Return: 0, -EHOSTUNREACH, -ENETDOWN, -EMSGSIZE, -ENOMEM.
+ */
+int glass_output(struct net *net, struct sk_buff *skb,
+		 const struct glass_flow *flow)
+{
+	struct glass_route route;
+	u32 len = skb->len;
+	int err;
+
+	rcu_read_lock();
+	err = glass_route_lookup(&route, net, flow->dst.node);
+	if (err)
+		goto free_skb;
+	err = -EMSGSIZE;
+	if (len > glass_output_max_payload(&route))
+		goto free_skb;
+	err = skb_cow_head(skb, glass_output_headroom(&route));
+	if (err)
+		goto free_skb;
+	err = output_headers(skb, flow, &route);
+	if (err)
+		goto free_skb;
+
+	glass_stats_inc(net, GLASS_MIB_OUT_FRAMES);
+	glass_stats_add(net, GLASS_MIB_OUT_BYTES, len);
+	err = dev_queue_xmit(skb);
+	if (unlikely(err)) {
+		glass_stats_inc(net, GLASS_MIB_OUT_DEVICE_DROPS);
+		if (err != -ENETDOWN)
+			err = 0;
+	}
+	rcu_read_unlock();
+	return err;
+
+free_skb:
+	rcu_read_unlock();
+	kfree_skb(skb);
+	return err;
+}

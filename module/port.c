@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "port.h"
+
+#include <linux/random.h>
+#include <linux/slab.h>
+
+#include "glass.h"
+#include "net.h"
+
+/*
+ * How often to draw an automatic port. The space is so large that at 60,000
+ * bound ports one draw in 70,000 fails, and five in a row never do.
+ */
+#define GLASS_PORT_DRAWS	16
+
+static const struct rhashtable_params port_params = {
+	.key_len		= sizeof(struct glass_port_key),
+	.key_offset		= offsetof(struct glass_port, key),
+	.head_offset		= offsetof(struct glass_port, link),
+	.automatic_shrinking	= true,
+};
+
+/**
+ * glass_port_table_init - make an empty table
+ * @table: to be filled
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int glass_port_table_init(struct glass_port_table *table)
+{
+	spin_lock_init(&table->lock);
+	return rhltable_init(&table->hash, &port_params);
+}
+
+/**
+ * glass_port_table_destroy - free a table
+ * @table: must be empty
+ *
+ * Context: process, may sleep.
+ */
+void glass_port_table_destroy(struct glass_port_table *table)
+{
+	WARN_ON(atomic_read(&table->hash.ht.nelems));
+	rhltable_destroy(&table->hash);
+}
+
+static struct glass_port_table *sk_table(const struct sock *sk)
+{
+	return &glass_net(sock_net(sk))->ports;
+}
+
+/* Would a socket bound to @addr receive what one bound to @other receives? */
+static bool node_overlaps(u32 node, u32 other)
+{
+	return node == other || node == GLASS_NODE_ANY ||
+	       other == GLASS_NODE_ANY;
+}
+
+static bool port_in_use(struct glass_port_table *table,
+			const struct glass_port_key *key, u32 node)
+{
+	struct rhlist_head *list, *pos;
+	struct glass_port *port;
+	bool in_use = false;
+
+	lockdep_assert_held(&table->lock);
+	rcu_read_lock();
+	list = rhltable_lookup(&table->hash, key, port_params);
+	rhl_for_each_entry_rcu(port, pos, list, link) {
+		struct sock *sk = READ_ONCE(port->sk);
+
+		/* The owner cannot leave: it would need table->lock. */
+		if (sk && node_overlaps(node, READ_ONCE(glass_sk(sk)->local.node))) {
+			in_use = true;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return in_use;
+}
+
+static int port_choose(struct glass_port_table *table,
+		       struct glass_port_key *key, struct glass_addr *addr)
+{
+	int draws;
+
+	if (addr->port != GLASS_PORT_ANY) {
+		key->port = addr->port;
+		return port_in_use(table, key, addr->node) ? -EADDRINUSE : 0;
+	}
+	for (draws = 0; draws < GLASS_PORT_DRAWS; draws++) {
+		key->port = get_random_u32_inclusive(GLASS_PORT_RESERVED,
+						     GLASS_PORT_ANY - 1);
+		if (!port_in_use(table, key, addr->node)) {
+			addr->port = key->port;
+			return 0;
+		}
+	}
+	return -EADDRINUSE;
+}
+
+/**
+ * glass_port_get - take the port that a socket's own address names
+ * @sk: the socket, unbound; its local address is what it asks for, with
+ *	GLASS_PORT_ANY for a random free port
+ * @unused: struct proto's port is too narrow for ours
+ *
+ * struct proto's get_port. On success the socket is in the table by its
+ * proto's hash() and its local address is what it got.
+ *
+ * Context: process, socket lock held.
+ * Return: 0, -EADDRINUSE, or -ENOMEM.
+ */
+int glass_port_get(struct sock *sk, unsigned short unused)
+{
+	struct glass_port_table *table = sk_table(sk);
+	struct glass_sock *gs = glass_sk(sk);
+	struct glass_addr addr = gs->local;
+	struct glass_port *port;
+	int err;
+
+	sock_owned_by_me(sk);
+	port = kzalloc(sizeof(*port), GFP_KERNEL);
+	if (!port)
+		return -ENOMEM;
+	init_waitqueue_head(&port->room);
+	port->key.protocol = sk->sk_protocol;
+	port->sk = sk;
+
+	spin_lock_bh(&table->lock);
+	err = port_choose(table, &port->key, &addr);
+	if (err)
+		goto unlock;
+
+	glass_addr_set(&gs->local, addr);
+	rcu_assign_pointer(gs->port, port);
+	err = sk->sk_prot->hash(sk);
+	if (err)
+		RCU_INIT_POINTER(gs->port, NULL);
+unlock:
+	spin_unlock_bh(&table->lock);
+	if (err)
+		kfree_rcu(port, rcu);
+	return err;
+}
+
+/**
+ * glass_port_hash - enter a socket into the table
+ * @sk: the socket; its port was chosen by glass_port_get()
+ *
+ * Context: socket lock and table lock held.
+ * Return: 0 or -ENOMEM.
+ */
+int glass_port_hash(struct sock *sk)
+{
+	struct glass_port_table *table = sk_table(sk);
+	struct glass_port *port;
+	int err;
+
+	port = rcu_dereference_protected(glass_sk(sk)->port,
+					 lockdep_is_held(&table->lock));
+	err = rhltable_insert(&table->hash, &port->link, port_params);
+	/* -EBUSY, -E2BIG: the table could not grow at this moment. */
+	return err ? -ENOMEM : 0;
+}
+
+/**
+ * glass_port_unhash - give a socket's port back
+ * @sk: the socket; nothing happens if it is unbound
+ *
+ * Afterwards no look-up finds the socket, and every sender that waited for
+ * room in it is awake. Who found it before has a reference and asks the
+ * socket itself.
+ *
+ * Context: process, socket lock held or nobody else knows the socket.
+ */
+void glass_port_unhash(struct sock *sk)
+{
+	struct glass_port_table *table = sk_table(sk);
+	struct glass_sock *gs = glass_sk(sk);
+	struct glass_port *port;
+
+	spin_lock_bh(&table->lock);
+	port = rcu_dereference_protected(gs->port,
+					 lockdep_is_held(&table->lock));
+	if (port) {
+		RCU_INIT_POINTER(gs->port, NULL);
+		WRITE_ONCE(port->sk, NULL);
+		rhltable_remove(&table->hash, &port->link, port_params);
+	}
+	spin_unlock_bh(&table->lock);
+	if (!port)
+		return;
+
+	/* Paired with the look at port->sk under room.lock in room.c. */
+	wake_up_all(&port->room);
+	kfree_rcu(port, rcu);
+}
+
+/**
+ * glass_port_sock_get - take a reference on a port's socket
+ * @port: found under RCU
+ *
+ * The socket's memory may have been freed and be another socket's by now (the
+ * slab is SLAB_TYPESAFE_BY_RCU): hold first, then see whether the port still
+ * names it. If it does, it had not let go when we took hold.
+ *
+ * Context: RCU read section.
+ * Return: the socket with a reference, or NULL if it is going.
+ */
+struct sock *glass_port_sock_get(const struct glass_port *port)
+{
+	struct sock *sk = READ_ONCE(port->sk);
+
+	if (!sk || unlikely(!refcount_inc_not_zero(&sk->sk_refcnt)))
+		return NULL;
+	/* Orders the reference before the second look at port->sk. */
+	smp_mb__after_atomic();
+	if (likely(READ_ONCE(port->sk) == sk))
+		return sk;
+	sock_put(sk);
+	return NULL;
+}
+
+/**
+ * glass_port_lookup - find the socket that an address names
+ * @net: the namespace
+ * @protocol: GLASS_PROTO_*
+ * @addr: destination; a socket bound to exactly this node is preferred to one
+ *	bound to every node
+ *
+ * Context: any but hard interrupt.
+ * Return: the socket with a reference, or NULL.
+ */
+struct sock *glass_port_lookup(struct net *net, u8 protocol,
+			       const struct glass_addr *addr)
+{
+	struct glass_port_key key = {
+		.port = addr->port,
+		.protocol = protocol,
+	};
+	struct rhlist_head *list, *pos;
+	struct sock *sk, *found = NULL;
+	struct glass_port *port;
+	u32 node;
+
+	rcu_read_lock();
+	list = rhltable_lookup(&glass_net(net)->ports.hash, &key, port_params);
+	rhl_for_each_entry_rcu(port, pos, list, link) {
+		sk = glass_port_sock_get(port);
+		if (!sk)
+			continue;
+		node = READ_ONCE(glass_sk(sk)->local.node);
+		if (node != addr->node && (node != GLASS_NODE_ANY || found)) {
+			sock_put(sk);
+			continue;
+		}
+		if (found)
+			sock_put(found);
+		found = sk;
+		if (node == addr->node)
+			break;
+	}
+	rcu_read_unlock();
+	return found;
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "proc.h"
+
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+#include <linux/seq_file_net.h>
+#include <net/tcp_states.h>
+
+#include "glass.h"
+#include "net.h"
+
+/**
+ * struct proc_iter - a reader of /proc/net/glass
+ * @p: which namespace; must be first
+ * @walk: where in the port table
+ */
+struct proc_iter {
+	struct seq_net_private		p;
+	struct rhashtable_iter		walk;
+};
+
+static struct glass_port *walk_next(struct proc_iter *iter)
+{
+	struct glass_port *port;
+
+	/* -EAGAIN: the table was resized; some entries come twice. */
+	do {
+		port = rhashtable_walk_next(&iter->walk);
+	} while (IS_ERR(port) && PTR_ERR(port) == -EAGAIN);
+	return IS_ERR(port) ? NULL : port;
+}
+
+static void *sockets_start(struct seq_file *seq, loff_t *pos)
+	__acquires(RCU)
+{
+	struct glass_net *gn = glass_net(seq_file_net(seq));
+	struct proc_iter *iter = seq->private;
+	struct glass_port *port;
+	loff_t skip;
+
+	rhltable_walk_enter(&gn->ports.hash, &iter->walk);
+	rhashtable_walk_start(&iter->walk);
+	if (!*pos)
+		return SEQ_START_TOKEN;
+
+	port = walk_next(iter);
+	for (skip = *pos - 1; port && skip; skip--)
+		port = walk_next(iter);
+	return port;
+}
+
+static void *sockets_next(struct seq_file *seq, void *v, loff_t *pos)
+{
+	++*pos;
+	return walk_next(seq->private);
+}
+
+static void sockets_stop(struct seq_file *seq, void *v)
+	__releases(RCU)
+{
+	struct proc_iter *iter = seq->private;
+
+	rhashtable_walk_stop(&iter->walk);
+	rhashtable_walk_exit(&iter->walk);
+}
+
+static void show_addr(struct seq_file *seq, const struct glass_addr *peek)
+{
+	struct glass_addr addr = glass_addr_peek(peek);
+
+	if (addr.node == GLASS_NODE_ANY)
+		seq_puts(seq, " *:");
+	else
+		seq_printf(seq, " %u:", addr.node);
+	if (addr.port == GLASS_PORT_ANY)
+		seq_puts(seq, "*");
+	else
+		seq_printf(seq, "%u", addr.port);
+}
+
+static const char *type_name(const struct sock *sk)
+{
+	static const char * const names[] = {
+		[SOCK_STREAM]		= "STREAM",
+		[SOCK_DGRAM]		= "DGRAM",
+		[SOCK_RAW]		= "RAW",
+		[SOCK_SEQPACKET]	= "SEQPACKET",
+	};
+
+	return sk->sk_type < ARRAY_SIZE(names) && names[sk->sk_type] ?
+	       names[sk->sk_type] : "?";
+}
+
+static const char *state_name(const struct sock *sk)
+{
+	static const char * const names[] = {
+		[TCP_ESTABLISHED]	= "ESTABLISHED",
+		[TCP_CLOSE]		= "CLOSE",
+		[TCP_LISTEN]		= "LISTEN",
+	};
+	unsigned int state = READ_ONCE(sk->sk_state);
+
+	return state < ARRAY_SIZE(names) && names[state] ? names[state] : "?";
+}
+
+static void show_socket(struct seq_file *seq, struct sock *sk)
+{
+	struct glass_sock *gs = glass_sk(sk);
+
+	seq_printf(seq, "%s %u", type_name(sk), sk->sk_protocol);
+	show_addr(seq, &gs->local);
+	show_addr(seq, &gs->remote);
+	seq_printf(seq, " %s %d %d %d %u %llu\n", state_name(sk),
+		   sk_rmem_alloc_get(sk), sk_wmem_alloc_get(sk),
+		   atomic_read(&sk->sk_drops),
+		   from_kuid_munged(seq_user_ns(seq), sk_uid(sk)),
+		   (unsigned long long)sock_i_ino(sk));
+}
+
+static int sockets_show(struct seq_file *seq, void *v)
+{
+	struct sock *sk;
+
+	if (v == SEQ_START_TOKEN) {
+		seq_puts(seq, "Type Proto Local Remote State RxQueue TxQueue Drops Uid Inode\n");
+		return 0;
+	}
+	sk = glass_port_sock_get(v);
+	if (!sk)
+		return SEQ_SKIP;
+	show_socket(seq, sk);
+	sock_put(sk);
+	return 0;
+}
+
+static const struct seq_operations sockets_seq_ops = {
+	.start	= sockets_start,
+	.next	= sockets_next,
+	.stop	= sockets_stop,
+	.show	= sockets_show,
+};
+
+static int stats_show(struct seq_file *seq, void *v)
+{
+	struct net *net = seq->private;
+	unsigned int mib;
+
+	for (mib = 0; mib < GLASS_MIB_MAX; mib++) {
+		if (glass_stats_name(mib))
+			seq_printf(seq, "%-24s%lu\n", glass_stats_name(mib),
+				   glass_stats_fold(net, mib));
+	}
+	return 0;
+}
+
+static int __net_init proc_net_init(struct net *net)
+{
+	if (!proc_create_net("glass", 0444, net->proc_net, &sockets_seq_ops,
+			     sizeof(struct proc_iter)))
+		return -ENOMEM;
+	if (!proc_create_net_single("glass_stat", 0444, net->proc_net,
+				    stats_show, NULL)) {
+		remove_proc_entry("glass", net->proc_net);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void __net_exit proc_net_exit(struct net *net)
+{
+	remove_proc_entry("glass_stat", net->proc_net);
+	remove_proc_entry("glass", net->proc_net);
+}
+
+static struct pernet_operations proc_net_ops = {
+	.init	= proc_net_init,
+	.exit	= proc_net_exit,
+};
+
+/**
+ * glass_proc_init - show Glass in every namespace's /proc/net
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int __init glass_proc_init(void)
+{
+	return register_pernet_subsys(&proc_net_ops);
+}
+
+/**
+ * glass_proc_exit - show it no more
+ *
+ * Context: process, may sleep.
+ */
+void glass_proc_exit(void)
+{
+	unregister_pernet_subsys(&proc_net_ops);
+}

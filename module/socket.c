@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "socket.h"
+
+#include <linux/capability.h>
+#include <linux/uaccess.h>
+#include <net/net_namespace.h>
+
+#include "glass.h"
+#include "room.h"
+#include "route.h"
+
+/**
+ * glass_sk_init - the part of a new socket that all types have
+ * @sk: the socket, after sock_init_data()
+ *
+ * Context: any; nobody else knows the socket.
+ */
+void glass_sk_init(struct sock *sk)
+{
+	struct glass_sock *gs = glass_sk(sk);
+
+	gs->local = GLASS_ADDR_NONE;
+	gs->remote = GLASS_ADDR_NONE;
+	glass_room_init(sk);
+}
+
+/**
+ * glass_sk_autobind - give an unbound socket a random port
+ * @sk: the socket; nothing happens if it is bound
+ *
+ * Context: process, socket lock held.
+ * Return: as proto.get_port.
+ */
+int glass_sk_autobind(struct sock *sk)
+{
+	sock_owned_by_me(sk);
+	if (glass_addr_is_set(&glass_sk(sk)->local))
+		return 0;
+	return sk->sk_prot->get_port(sk, 0);
+}
+
+/**
+ * glass_sk_release - the last descriptor of a socket was closed
+ * @sock: the socket
+ *
+ * Context: process, may sleep.
+ * Return: 0.
+ */
+int glass_sk_release(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+
+	if (!sk)
+		return 0;
+	sk->sk_prot->close(sk, 0);
+	sock->sk = NULL;
+	return 0;
+}
+
+static int bind_check(const struct sock *sk, const struct glass_addr *addr)
+{
+	struct net *net = sock_net(sk);
+
+	if (addr->port < GLASS_PORT_RESERVED &&
+	    !ns_capable(net->user_ns, CAP_NET_BIND_SERVICE))
+		return -EACCES;
+	if (addr->node != GLASS_NODE_ANY &&
+	    !glass_route_is_local(net, addr->node))
+		return -EADDRNOTAVAIL;
+	return 0;
+}
+
+/**
+ * glass_sk_bind - bind(2)
+ * @sock: the socket
+ * @uaddr: its name to be; a wildcard port asks for a random one
+ * @len: bytes of it
+ *
+ * Context: process, may sleep.
+ * Return: 0, -EINVAL if it is bound already, -EACCES for a reserved port,
+ *	-EADDRNOTAVAIL for a node that is not ours, as glass_addr_read(), or as
+ *	proto.get_port.
+ */
+int glass_sk_bind(struct socket *sock, struct sockaddr_unsized *uaddr, int len)
+{
+	struct sock *sk = sock->sk;
+	struct glass_sock *gs = glass_sk(sk);
+	struct glass_addr addr;
+	int err;
+
+	err = glass_addr_read(&addr, (struct sockaddr_glass *)uaddr, len);
+	if (err)
+		return err;
+	err = bind_check(sk, &addr);
+	if (err)
+		return err;
+
+	lock_sock(sk);
+	err = -EINVAL;
+	if (glass_addr_is_set(&gs->local))
+		goto release;
+	glass_addr_set(&gs->local, addr);
+	err = sk->sk_prot->get_port(sk, 0);
+	if (err) {
+		glass_addr_set(&gs->local, GLASS_ADDR_NONE);
+		goto release;
+	}
+	sk->sk_userlocks |= SOCK_BINDPORT_LOCK;
+	if (addr.node != GLASS_NODE_ANY)
+		sk->sk_userlocks |= SOCK_BINDADDR_LOCK;
+release:
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * glass_sk_connect - connect(2); AF_UNSPEC disconnects
+ * @sock: the socket
+ * @uaddr: the peer's name
+ * @len: bytes of it
+ * @flags: of the file
+ *
+ * Context: process, may sleep.
+ * Return: 0 or a negative errno.
+ */
+int glass_sk_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
+		     int len, int flags)
+{
+	struct sock *sk = sock->sk;
+	int err;
+
+	if (len < (int)sizeof(uaddr->sa_family))
+		return -EINVAL;
+
+	lock_sock(sk);
+	if (uaddr->sa_family == AF_UNSPEC)
+		err = sk->sk_prot->disconnect(sk, flags);
+	else
+		err = sk->sk_prot->connect(sk, uaddr, len);
+	if (!err)
+		sock->state = uaddr->sa_family == AF_UNSPEC ?
+			      SS_UNCONNECTED : SS_CONNECTED;
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * glass_sk_getname - getsockname(2) and getpeername(2)
+ * @sock: the socket
+ * @uaddr: struct sockaddr_glass is written here
+ * @peer: whose name: 0 its own, else its peer's
+ *
+ * Context: process, may sleep.
+ * Return: bytes written, or -ENOTCONN.
+ */
+int glass_sk_getname(struct socket *sock, struct sockaddr *uaddr, int peer)
+{
+	struct sock *sk = sock->sk;
+	struct glass_sock *gs = glass_sk(sk);
+	struct glass_addr addr;
+
+	lock_sock(sk);
+	addr = peer ? gs->remote : gs->local;
+	release_sock(sk);
+
+	if (peer && !glass_addr_is_set(&addr))
+		return -ENOTCONN;
+	glass_addr_write((struct sockaddr_glass *)uaddr, &addr);
+	return sizeof(struct sockaddr_glass);
+}
+
+/**
+ * glass_sk_ioctl - ioctl(2)
+ * @sock: the socket
+ * @cmd: SIOCINQ, SIOCOUTQ
+ * @arg: where the answer goes
+ *
+ * Context: process, may sleep.
+ * Return: 0, -EFAULT, or -ENOIOCTLCMD: the core has more, the devices' first.
+ */
+int glass_sk_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
+{
+	struct sock *sk = sock->sk;
+	int karg = 0;
+	int err;
+
+	err = sk->sk_prot->ioctl(sk, cmd, &karg);
+	if (err)
+		return err;
+	return put_user(karg, (int __user *)arg);
+}
+
+/**
+ * glass_sk_shutdown - shutdown(2)
+ * @sock: the socket
+ * @how: SHUT_RD, SHUT_WR, SHUT_RDWR
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -EINVAL.
+ */
+int glass_sk_shutdown(struct socket *sock, int how)
+{
+	struct sock *sk = sock->sk;
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+
+	lock_sock(sk);
+	/* SHUT_RD, SHUT_WR, SHUT_RDWR to the bits RCV_ and SEND_SHUTDOWN. */
+	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | (how + 1));
+	sk->sk_prot->shutdown(sk, how + 1);
+	sk->sk_state_change(sk);
+	release_sock(sk);
+	return 0;
+}
+
+/**
+ * glass_sk_sendmsg - every way of sending
+ * @sock: the socket
+ * @msg: what, whereto
+ * @len: bytes
+ *
+ * Context: process, may sleep.
+ * Return: bytes sent, or a negative errno.
+ */
+int glass_sk_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
+{
+	struct sock *sk = sock->sk;
+
+	if (msg->msg_flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	return sk->sk_prot->sendmsg(sk, msg, len);
+}
+
+/**
+ * glass_sk_recvmsg - every way of receiving
+ * @sock: the socket
+ * @msg: where to
+ * @len: room in bytes
+ * @flags: MSG_*
+ *
+ * Context: process, may sleep.
+ * Return: bytes received, or a negative errno.
+ */
+int glass_sk_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
+		     int flags)
+{
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	return glass_prot_recvmsg(sock->sk, msg, len, flags);
+}
+
+/**
+ * glass_sk_setsockopt - setsockopt(2) above SOL_SOCKET
+ * @sk: the socket
+ * @level: SOL_GLASS has no option yet; no other level has any
+ * @optname: the option
+ * @optval: its value
+ * @optlen: bytes of it
+ *
+ * Return: -ENOPROTOOPT.
+ */
+int glass_sk_setsockopt(struct sock *sk, int level, int optname,
+			sockptr_t optval, unsigned int optlen)
+{
+	return -ENOPROTOOPT;
+}
+
+/**
+ * glass_sk_getsockopt - getsockopt(2) above SOL_SOCKET
+ * @sk: the socket
+ * @level: SOL_GLASS has no option yet; no other level has any
+ * @optname: the option
+ * @optval: where its value would go
+ * @optlen: where its size would go
+ *
+ * Return: -ENOPROTOOPT.
+ */
+int glass_sk_getsockopt(struct sock *sk, int level, int optname,
+			char __user *optval, int __user *optlen)
+{
+	return -ENOPROTOOPT;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Glass, a socket family over a loopback network device: what user space sees.
+ */
+#ifndef _UAPI_LINUX_GLASS_H
+#define _UAPI_LINUX_GLASS_H
+
+#include <linux/types.h>
+#include <linux/socket.h>
+
+/*
+ * No family number is assigned to Glass. It borrows the slot of AF_ASH, which
+ * Linux never implemented; the module parameter "family" picks another one.
+ * The number in use is in GLASS_FAMILY_PATH, once the module is loaded.
+ */
+#define GLASS_FAMILY_DEFAULT	18
+#define GLASS_FAMILY_PATH	"/sys/module/glass/parameters/family"
+
+/* Socket option and control message level. */
+#define SOL_GLASS		300
+
+/* Wildcards and well-known values of an address, in host byte order. */
+#define GLASS_PORT_ANY		0xffffffffU	/* bind: choose a port for me */
+#define GLASS_NODE_ANY		0xffffffffU	/* bind: every node of mine */
+#define GLASS_NODE_LOCAL	1U		/* this network namespace */
+
+/* Ports below this one need CAP_NET_BIND_SERVICE. */
+#define GLASS_PORT_RESERVED	1024U
+
+/**
+ * struct sockaddr_glass - the name of a Glass socket
+ * @sgl_family: the family number in use
+ * @sgl_reserved: must be zero
+ * @sgl_port: port in host byte order, or GLASS_PORT_ANY
+ * @sgl_node: node in host byte order, or GLASS_NODE_ANY
+ * @sgl_zero: must be zero
+ *
+ * The layout is that of struct sockaddr_vm.
+ */
+struct sockaddr_glass {
+	__kernel_sa_family_t	sgl_family;
+	__u16			sgl_reserved;
+	__u32			sgl_port;
+	__u32			sgl_node;
+	__u8			sgl_zero[4];
+};
+
+/*
+ * Protocol numbers, as socket(2) takes them and as they stand in the frame.
+ * A type's own protocol has the type's own number; 0 asks for the default.
+ */
+#define GLASS_PROTO_STREAM	1		/* SOCK_STREAM */
+#define GLASS_PROTO_DGRAM	2		/* SOCK_DGRAM */
+#define GLASS_PROTO_SEQPACKET	5		/* SOCK_SEQPACKET */
+#define GLASS_PROTO_MAX		255
+
+/* The frame: an Ethernet header of this type (IEEE 802 local experimental 1). */
+#define ETH_P_GLASS		0x88B5
+#define GLASS_WIRE_VERSION	1
+
+/**
+ * struct glass_hdr - what follows the Ethernet header of every Glass frame
+ * @version: GLASS_WIRE_VERSION
+ * @hlen: length of this header and the protocol's own behind it, in 4-byte
+ *	words
+ * @protocol: GLASS_PROTO_*
+ * @flags: GLASS_HDR_F_*; none is defined yet, all must be zero
+ * @csum: Internet checksum (RFC 1071) over the Ethernet header (as a pseudo
+ *	header), this header with @csum zero, and the payload; a result of 0 is
+ *	sent as 0xffff, so 0 is never valid
+ * @reserved: must be zero
+ * @len: bytes of payload behind the header
+ * @src_node: sender's node
+ * @src_port: sender's port
+ * @dst_node: receiver's node
+ * @dst_port: receiver's port
+ *
+ * All fields are in network byte order. Bytes behind the payload are allowed
+ * only where Ethernet's minimum frame length forces a sender to pad.
+ */
+struct glass_hdr {
+	__u8	version;
+	__u8	hlen;
+	__u8	protocol;
+	__u8	flags;
+	__be16	csum;
+	__be16	reserved;
+	__be32	len;
+	__be32	src_node;
+	__be32	src_port;
+	__be32	dst_node;
+	__be32	dst_port;
+};
+
+/* Largest payload of one frame at the default MTU of glass0, in bytes. */
+#define GLASS_PAYLOAD_DEFAULT	65536U
+#define GLASS_MTU_DEFAULT	(GLASS_PAYLOAD_DEFAULT + sizeof(struct glass_hdr))
+
+#endif /* _UAPI_LINUX_GLASS_H */
