@@ -41,6 +41,7 @@ static int glass_create(struct net *net, struct socket *sock, int protocol,
 		return -ENOBUFS;
 	sock_init_data(sock, sk);
 	sk->sk_protocol = protocol;
+	sk->sk_backlog_rcv = prot->backlog_rcv;
 	glass_sk_init(sk);
 
 	err = sk->sk_prot->init(sk);
