@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+# Glass: a socket family in one loadable module. "make help" lists what there is.
+#
+# Everything heavier than a line is a script in qemu/.
+
+KERNEL ?= stock
+FILE   ?=
+T      ?=
+export KERNEL FILE T GLASS_CACHE GLASS_SCALE GUEST_CPUS GUEST_MEMORY
+
+# What is built for a kernel under test, and the guest's file system.
+guest := qemu/setup.sh && qemu/build.sh && qemu/initramfs.sh
+
+.PHONY: all help modules userspace selftests run shell test test-long check \
+	update clean
+
+all: modules
+
+help:
+	@echo 'On this machine, with its running kernel:'
+	@echo '  make             glass.ko (same as "make modules"); then: insmod glass.ko'
+	@echo '  make userspace   the library and the tools, in build/userspace'
+	@echo '  make selftests   the kselftest collection, in build/$(KERNEL)/kselftest'
+	@echo 'In QEMU, with a kernel from Debian'"'"'s packages (KERNEL=$(KERNEL)):'
+	@echo '  make run         two processes move a file over glass0; FILE=path: this one'
+	@echo '  make shell       an interactive shell in the guest'
+	@echo '  make test        the selftests; T=pattern: programs, else cases, named so'
+	@echo '  make test-long   the same selftests, doing more (GLASS_SCALE=10)'
+	@echo 'The sources:'
+	@echo '  make check       what must hold before a commit'
+	@echo '  make clean       removes build/ and glass.ko; the cache stays'
+	@echo '  make update      takes the newest kernel that Debian has'
+	@echo 'The cache is GLASS_CACHE=$(or $(GLASS_CACHE),~/.cache/glass).'
+
+modules:
+	@qemu/native.sh
+
+userspace:
+	@qemu/setup.sh tools
+	@$(MAKE) -C userspace O=$(CURDIR)/build/userspace
+
+selftests:
+	@qemu/setup.sh && qemu/build.sh selftests
+
+run:
+	@$(guest) && qemu/demo.sh
+
+shell:
+	@$(guest) && qemu/shell.sh
+
+test:
+	@$(guest) && qemu/test.sh
+
+test-long: export GLASS_SCALE ?= 10
+test-long:
+	@$(guest) && qemu/test.sh
+
+check:
+	@qemu/setup.sh && qemu/check.sh
+
+update:
+	@qemu/setup.sh update
+
+clean:
+	rm -rf build glass.ko

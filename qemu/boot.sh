@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Starts a guest: its report on stdout, console.log and verdict in a folder.
+#
+#   qemu/boot.sh FOLDER WORD...     WORDs go to the kernel's command line;
+#                                   NAME=VALUE reaches the guest's environment
+#
+#   BOOT_SHELL=1        the console is this terminal, and nothing is logged
+#   BOOT_DRIVE=FILE     the guest sees the file as /dev/vda, read only
+#   BOOT_ACCEL=kvm|tcg  default: what works here
+#   GUEST_CPUS, GUEST_MEMORY (MiB)
+
+# shellcheck source=qemu/lib.sh
+. "$(dirname "$0")/lib.sh"
+load_kernel
+
+GUEST_CPUS=${GUEST_CPUS:-2}
+GUEST_MEMORY=${GUEST_MEMORY:-1536}
+
+# A machine may have /dev/kvm, even make a VM with it, and still be unable to
+# run a kernel. So KVM is used only where the processor has it and a guest was
+# really seen to boot; that is tried once, and remembered.
+find_accel()
+{
+	local answer accel=tcg
+
+	if ! grep -qwE 'vmx|svm' /proc/cpuinfo || [[ ! -w /dev/kvm ]]; then
+		echo tcg
+		return
+	fi
+	answer=$GLASS_CACHE/accel-$(
+		{ uname -r; grep -E '^(model name|flags)' /proc/cpuinfo | sort -u; } |
+			md5sum | cut -c1-12)
+	if [[ ! -s $answer ]]; then
+		note "trying once whether a guest boots with KVM here" >&2
+		BOOT_ACCEL=kvm "$GLASS_TOP/qemu/guest.py" --folder "$BUILD/probe" \
+			--timeout 30 -- "$0" "$BUILD/probe" GLASS_MODE=probe \
+			>/dev/null 2>&1 && accel=kvm
+		echo "$accel" >"$answer"
+	fi
+	cat "$answer"
+}
+
+folder=$1
+shift
+mkdir -p "$folder"
+rm -f "$folder/verdict" "$folder/console.log"
+cat "$BUILD/base.cpio" "$BUILD/tests.cpio" >"$folder/initrd"
+
+accel=${BOOT_ACCEL:-$(find_accel)}
+[[ $accel == tcg ]] && accel=tcg,thread=multi
+
+# Without cx16: QEMU 7.2's emulation of it corrupts registers when there is
+# more than one thread. slab_nomerge: the tests count objects by their cache.
+# Nothing from the machine's own QEMU configuration.
+# shellcheck disable=SC2054 # the commas are QEMU's
+qemu=(
+	qemu-system-x86_64 -M q35 -accel "$accel" -cpu max,-cx16
+	-smp "$GUEST_CPUS" -m "$GUEST_MEMORY"
+	-nodefaults -no-user-config -display none -no-reboot
+	-kernel "$KERNEL_DIR/root/boot/vmlinuz-$KERNEL_ABI"
+	-initrd "$folder/initrd"
+	-append "console=ttyS0 loglevel=5 panic=-1 oops=panic slab_nomerge ${KERNEL_CMDLINE:-} $*"
+)
+if [[ ${BOOT_DRIVE:-} ]]; then
+	qemu+=(-blockdev "driver=file,filename=${BOOT_DRIVE//,/,,},node-name=file,read-only=on"
+	       -device "virtio-blk-pci,drive=file")
+fi
+if [[ ${BOOT_SHELL:-} ]]; then
+	exec "${qemu[@]}" -serial mon:stdio
+fi
+# With its own death tied to that of whoever watches it.
+exec setpriv --pdeathsig KILL "${qemu[@]}" \
+	-serial "file:$folder/console.log" -device virtio-serial-pci \
+	-chardev file,id=report,path=/dev/stdout \
+	-device virtserialport,chardev=report,name=report \
+	-chardev "file,id=verdict,path=$folder/verdict" \
+	-device virtserialport,chardev=verdict,name=verdict

@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# make test: runs the collection with the kernel's own runner. Its last check
+# is that the module can be unloaded when all tests are over.
+#
+#   GLASS_TESTS    programs to run, comma separated; default: all
+#   GLASS_TIMEOUT  seconds per program, instead of what settings say
+
+echo "# up after $(cut -d' ' -f1 /proc/uptime) s"
+if ! modprobe glass; then
+	echo "Bail out! modprobe glass failed"
+	dmesg | tail -n 5
+	exit 1
+fi
+
+cd /opt/kselftest || exit
+set --
+if [ -n "${GLASS_TIMEOUT:-}" ]; then
+	set -- --override-timeout "$GLASS_TIMEOUT"
+fi
+for name in $(echo "${GLASS_TESTS:-}" | tr , ' '); do
+	set -- "$@" --test "glass:$name"
+done
+./run_kselftest.sh "$@" || exit
+
+if [ -d /sys/module/glass ] && ! rmmod glass; then
+	echo "Bail out! glass.ko cannot be unloaded after the tests"
+	cat /proc/net/glass /proc/net/protocols
+	exit 1
+fi
+exit 0

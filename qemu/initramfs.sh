@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Makes the guest's file system, as layers that the kernel unpacks one over
+# the other, so that a small change repacks a small layer:
+#
+#   build/<kernel>/base.cpio    busybox, the real tools that tests need, their
+#                               libraries, the stock kernel's modules
+#   build/<kernel>/tests.cpio   glass.ko, the collection, the tools of Glass
+#
+# Not compressed: in emulation, unpacking costs more than reading.
+
+# shellcheck source=qemu/lib.sh
+. "$(dirname "$0")/lib.sh"
+load_kernel
+
+GUEST=$GLASS_TOP/qemu/guest
+MODULES=usr/lib/modules/$KERNEL_ABI
+
+# Real tools, where busybox's own are not enough or do not exist.
+PROGRAMS=(
+	bash bridge dash ip kmod nsenter perl setpriv sha256sum ss tc tcpdump
+	timeout unshare
+)
+PERL_MODULES=(strict warnings IO::Handle)	# for kselftest's prefix.pl
+
+# add_libraries ROOT: what the programs below ROOT/usr/bin and ROOT/opt link.
+add_libraries()
+{
+	local root=$1 library
+
+	# ldd fails for what is not dynamic.
+	{ find "$root/usr/bin" "$root/opt" -type f -executable \
+		-exec ldd {} + 2>/dev/null || true; } |
+		grep -oE '/[^ ]+\.so[^ ]*' | sort -u |
+	while read -r library; do
+		[[ -e $root/$library ]] || install -D "$library" \
+			"$root/usr/${library#/usr/}"
+	done
+}
+
+pack() { (cd "$1" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0) >"$2"; }
+
+# Places the kernel's modules, their dependencies first, in ROOT, unpacked.
+add_modules()
+{
+	local root=$1 name path
+
+	mkdir -p "$root/$MODULES/extra"
+	cp "$KERNEL_DIR/root/lib/modules/$KERNEL_ABI"/modules.{order,builtin*} \
+		"$root/$MODULES/"
+	while read -r name; do
+		/sbin/modprobe -d "$KERNEL_DIR/root" -S "$KERNEL_ABI" \
+			--show-depends "$name" 2>/dev/null ||
+			note "this kernel has no module $name" >&2
+	done <"$GUEST/modules" | sed -nE 's/^insmod ([^ ]+).*/\1/p' | sort -u |
+	while read -r path; do
+		name=${path##*/kernel/}
+		mkdir -p "$root/$MODULES/kernel/$(dirname "$name")"
+		case $path in
+		*.xz) xz -dc "$path" >"$root/$MODULES/kernel/${name%.xz}" ;;
+		*.zst) zstd -qdc "$path" >"$root/$MODULES/kernel/${name%.zst}" ;;
+		*) cp "$path" "$root/$MODULES/kernel/$name" ;;
+		esac
+	done
+}
+
+make_base()
+{
+	local root=$BUILD/base name
+
+	rm -rf "$root"
+	mkdir -p "$root"/{usr/bin,usr/lib64,etc,proc,sys,dev,tmp,run,root,opt,var}
+	ln -s usr/bin "$root/bin"
+	ln -s usr/bin "$root/sbin"
+	ln -s usr/lib "$root/lib"
+	ln -s usr/lib64 "$root/lib64"
+	ln -s bin "$root/usr/sbin"
+	ln -s ../run "$root/var/run"
+
+	cp "$(command -v busybox)" "$root/usr/bin/busybox"
+	for name in $(busybox --list | grep -vx busybox); do
+		ln -s busybox "$root/usr/bin/$name"
+	done
+	for name in "${PROGRAMS[@]}"; do
+		rm -f "$root/usr/bin/$name"
+		cp "$(PATH=$PATH:/usr/sbin:/sbin command -v "$name")" \
+			"$root/usr/bin/$name"
+	done
+	for name in modprobe insmod rmmod lsmod modinfo depmod; do
+		ln -sf kmod "$root/usr/bin/$name"
+	done
+	ln -sf dash "$root/usr/bin/sh"
+
+	# shellcheck disable=SC2016 # perl's own variables
+	perl -e 'eval "require $_" or die for @ARGV;
+		 print map "$_\n", values %INC, @DynaLoader::dl_shared_objects' \
+		"${PERL_MODULES[@]}" |
+		cpio --quiet -pdL "$root"
+	add_libraries "$root"
+	add_modules "$root"
+	depmod -b "$root/usr" "$KERNEL_ABI"
+	cp "$GUEST"/{passwd,group,profile} "$root/etc/"
+	install "$GUEST/init" "$root/init"
+	cp "$GUEST"/*.sh "$root/opt/"
+	pack "$root" "$BUILD/base.cpio.new"
+	mv "$BUILD/base.cpio.new" "$BUILD/base.cpio"
+}
+
+make_tests()
+{
+	local root=$BUILD/tests name
+
+	rm -rf "$root"
+	mkdir -p "$root/$MODULES/extra" "$root/usr/bin" "$root/opt"
+	strip --strip-debug -o "$root/$MODULES/extra/glass.ko" "$BUILD/glass.ko"
+	# The index names glass.ko too: made beside the base layer's modules.
+	cp "$root/$MODULES/extra/glass.ko" "$BUILD/base/$MODULES/extra/"
+	depmod -b "$BUILD/base/usr" "$KERNEL_ABI"
+	cp "$BUILD/base/$MODULES"/modules.* "$root/$MODULES/"
+	cp -a "$BUILD/kselftest" "$root/opt/kselftest"
+	find "$root/opt/kselftest" -type f -executable -size +100k -exec strip -g {} +
+	for name in "$root"/opt/kselftest/glass/glass-*; do
+		[[ -x $name ]] && ln -s "/${name#"$root/"}" "$root/usr/bin/"
+	done
+	add_libraries "$root"
+	pack "$root" "$BUILD/tests.cpio.new"
+	mv "$BUILD/tests.cpio.new" "$BUILD/tests.cpio"
+}
+
+take_lock "$BUILD/lock" "building in build/$KERNEL"
+fresh "$BUILD/base.cpio" "$GUEST" "$KERNEL_DIR/info.sh" "$0" || make_base
+fresh "$BUILD/tests.cpio" "$BUILD/base.cpio" "$BUILD/glass.ko" \
+	"$BUILD/kselftest" || make_tests

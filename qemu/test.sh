@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Boots the guest and runs the collection there; the last line counts, and the
+# exit status is the truth.
+#
+#   T=pattern     the programs whose name contains it, else the cases
+#   GLASS_SCALE   how much the tests do: 1 (make test), 10 (make test-long)
+#   CI=true       a skip is a failure unless selftests/expected-skips lists it
+
+# shellcheck source=qemu/lib.sh
+. "$(dirname "$0")/lib.sh"
+load_kernel
+
+T=${T:-}
+GLASS_SCALE=${GLASS_SCALE:-1}
+RUN=$BUILD/test
+LIST=$BUILD/kselftest/kselftest-list.txt
+
+[[ $T =~ ^[A-Za-z0-9_.:/+-]*$ ]] ||
+	refuse "T=$T: only letters, digits and _.:/+- can be asked for"
+
+words=(GLASS_MODE=test "GLASS_SCALE=$GLASS_SCALE")
+options=(--tests --folder "$RUN" --expected-skips "$GLASS_TOP/selftests/expected-skips")
+if ((GLASS_SCALE > 1)); then
+	words+=("GLASS_TIMEOUT=$((GLASS_SCALE * 120))")
+	options+=(--silence $((GLASS_SCALE * 150)) --timeout $((GLASS_SCALE * 900)))
+fi
+if [[ $T ]]; then
+	programs=$(sed 's/^glass://' "$LIST" | grep -F -- "$T" | paste -sd, || true)
+	if [[ $programs ]]; then
+		words+=("GLASS_TESTS=$programs")
+	else
+		words+=("GLASS_T=$T")
+	fi
+	options+=(--filtered)
+fi
+[[ ${CI:-} == true ]] && options+=(--ci)
+
+take_lock "$BUILD/test.lock" "a test run"
+say "booting Linux $KERNEL_ABI in QEMU"
+exec "$GLASS_TOP/qemu/guest.py" "${options[@]}" -- \
+	"$GLASS_TOP/qemu/boot.sh" "$RUN" "${words[@]}"
