@@ -12,7 +12,7 @@
 #include <linux/version.h>
 #include <net/sock.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#if KERNEL_VERSION(6, 12, 0) > LINUX_VERSION_CODE
 #error "Glass needs Linux 6.12 or newer"
 #endif
 
@@ -32,10 +32,12 @@ static int fn##_shim(struct sock *sk, struct msghdr *msg, size_t len,	\
 {									\
 	return fn(sk, msg, len, flags);					\
 }
+
 #define glass_shim_recvmsg(fn) fn##_shim
 #else
-#define GLASS_SHIM_RECVMSG(fn)
-#define glass_shim_recvmsg(fn) fn
+#define GLASS_SHIM_RECVMSG(fn) \
+	static_assert(__same_type(&(fn), ((struct proto *)NULL)->recvmsg))
+#define glass_shim_recvmsg(fn) (fn)
 #endif
 
 /**

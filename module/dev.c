@@ -240,13 +240,11 @@ void glass_dev_exit(void)
  * passing misses that one frame.
  *
  * Context: RCU read section.
+ * Return: whether the frame's checksum must be real before it is sent.
  */
 bool glass_dev_may_alter(const struct net_device *dev)
 {
-	const struct Qdisc *qdisc;
-
-	qdisc = rcu_dereference(netdev_get_tx_queue(dev, 0)->qdisc);
-	if (qdisc->enqueue)
+	if (rcu_dereference(netdev_get_tx_queue(dev, 0)->qdisc)->enqueue)
 		return true;
 #ifdef CONFIG_NET_XGRESS
 	if (rcu_access_pointer(dev->tcx_egress) ||

@@ -644,7 +644,7 @@ static void glass_dgram_close(struct sock *sk, long timeout)
 	sk_common_release(sk);
 }
 
-GLASS_SHIM_RECVMSG(glass_dgram_recvmsg)
+GLASS_SHIM_RECVMSG(glass_dgram_recvmsg);
 
 static struct proto glass_dgram_prot = {
 	.name		= "GLASS-DGRAM",

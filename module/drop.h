@@ -1,43 +1,53 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Why a frame was dropped. Pure: also compiled into the host's unit tests.
- *
- * One list, in the order in which input asks the questions. It makes the
- * enumeration here, the counters of stats.h and their names.
- */
+/* Why a frame was dropped. Pure: also compiled into the host's unit tests. */
 #ifndef GLASS_DROP_H
 #define GLASS_DROP_H
 
-#define GLASS_DROP_REASONS(X)						\
-	X(DEVICE, "GlassDropDevice")	/* the device owns no node */	\
-	X(NOT_HOST, "GlassDropNotHost")	/* another station's frame */	\
-	X(SHORT, "GlassDropShort")	/* less than a header */	\
-	X(VERSION, "GlassDropVersion")	/* not GLASS_WIRE_VERSION */	\
-	X(HLEN, "GlassDropHeaderLength")	/* impossible length */	\
-	X(FLAGS, "GlassDropFlags")	/* undefined bits are set */	\
-	X(RESERVED, "GlassDropReserved")	/* must be zero */	\
-	X(LENGTH, "GlassDropLength")	/* frame and header disagree */	\
-	X(CHECKSUM, "GlassDropChecksum")	/* the sum is wrong */	\
-	X(SOURCE, "GlassDropSource")	/* a wildcard as sender */	\
-	X(NODE, "GlassDropNode")	/* not this device's node */	\
-	X(PROTOCOL, "GlassDropProtocol")	/* nobody speaks it */	\
-	X(PORT, "GlassDropPort")	/* nobody has that port */	\
-	X(FILTER, "GlassDropFilter")	/* SO_ATTACH_FILTER or LSM */	\
-	X(SHUTDOWN, "GlassDropShutdown")	/* receiver reads no more */ \
-	X(PEER, "GlassDropPeer")	/* receiver has another peer */	\
-	X(RCVBUF, "GlassDropRcvbuf")	/* receiver is full */		\
-	X(MEMORY, "GlassDropMemory")	/* the kernel is out of it */
-
 /**
- * enum glass_drop - reasons for which a frame is dropped
- * @GLASS_DROP_NONE: not dropped; all others as commented in the list above
+ * enum glass_drop - reasons, in the order in which input asks the questions
+ * @GLASS_DROP_NONE: not dropped
+ * @GLASS_DROP_DEVICE: the device owns no node here
+ * @GLASS_DROP_NOT_HOST: addressed to another station
+ * @GLASS_DROP_SHORT: less than a header
+ * @GLASS_DROP_VERSION: not GLASS_WIRE_VERSION
+ * @GLASS_DROP_HLEN: no length that the header can have
+ * @GLASS_DROP_FLAGS: undefined flags are set
+ * @GLASS_DROP_RESERVED: the reserved field is not zero
+ * @GLASS_DROP_LENGTH: frame and header disagree on the payload's length
+ * @GLASS_DROP_CHECKSUM: the sum is wrong
+ * @GLASS_DROP_SOURCE: a wildcard as the sender
+ * @GLASS_DROP_NODE: for a node that is not the device's
+ * @GLASS_DROP_PROTOCOL: nobody speaks the protocol
+ * @GLASS_DROP_PORT: nobody has the port
+ * @GLASS_DROP_FILTER: refused by SO_ATTACH_FILTER or a security module
+ * @GLASS_DROP_SHUTDOWN: the receiver reads no more
+ * @GLASS_DROP_PEER: the receiver is connected to somebody else
+ * @GLASS_DROP_RCVBUF: the receiver is full, and the sender does not pay
+ * @GLASS_DROP_MEMORY: the kernel is out of memory
  * @GLASS_DROP_MAX: number of values
+ *
+ * Their counters' names are in stats.c.
  */
 enum glass_drop {
 	GLASS_DROP_NONE,
-#define GLASS_DROP_ENUM(id, name) GLASS_DROP_##id,
-	GLASS_DROP_REASONS(GLASS_DROP_ENUM)
-#undef GLASS_DROP_ENUM
+	GLASS_DROP_DEVICE,
+	GLASS_DROP_NOT_HOST,
+	GLASS_DROP_SHORT,
+	GLASS_DROP_VERSION,
+	GLASS_DROP_HLEN,
+	GLASS_DROP_FLAGS,
+	GLASS_DROP_RESERVED,
+	GLASS_DROP_LENGTH,
+	GLASS_DROP_CHECKSUM,
+	GLASS_DROP_SOURCE,
+	GLASS_DROP_NODE,
+	GLASS_DROP_PROTOCOL,
+	GLASS_DROP_PORT,
+	GLASS_DROP_FILTER,
+	GLASS_DROP_SHUTDOWN,
+	GLASS_DROP_PEER,
+	GLASS_DROP_RCVBUF,
+	GLASS_DROP_MEMORY,
 	GLASS_DROP_MAX,
 };
 

@@ -16,6 +16,7 @@
 #include "input.h"
 #include "net.h"
 #include "proc.h"
+#include "protosw.h"
 
 static int __init glass_init(void)
 {
@@ -30,6 +31,7 @@ static int __init glass_init(void)
 	err = glass_net_init();
 	if (err)
 		return err;
+	glass_protosw_init();
 	err = glass_dgram_init();
 	if (err)
 		goto exit_net;

@@ -34,6 +34,7 @@ extern unsigned int glass_net_id;
  * @net: the namespace
  *
  * Context: any, while @net is alive.
+ * Return: it; never NULL.
  */
 static inline struct glass_net *glass_net(const struct net *net)
 {

@@ -17,7 +17,7 @@
  */
 struct glass_port_table {
 	struct rhltable	hash;
-	spinlock_t	lock;
+	spinlock_t	lock;	/* see above */
 };
 
 /**

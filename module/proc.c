@@ -143,13 +143,11 @@ static const struct seq_operations sockets_seq_ops = {
 static int stats_show(struct seq_file *seq, void *v)
 {
 	struct net *net = seq->private;
-	unsigned int mib;
+	const struct snmp_mib *item;
 
-	for (mib = 0; mib < GLASS_MIB_MAX; mib++) {
-		if (glass_stats_name(mib))
-			seq_printf(seq, "%-24s%lu\n", glass_stats_name(mib),
-				   glass_stats_fold(net, mib));
-	}
+	for (item = glass_stats_list; item->name; item++)
+		seq_printf(seq, "%-24s%lu\n", item->name,
+			   glass_stats_fold(net, item->entry));
 	return 0;
 }
 

@@ -8,19 +8,20 @@
 #include "input.h"
 
 /* By type, each list in the order of registration: the first is the default. */
-static struct list_head switches[SOCK_MAX] = {
-	[0 ... SOCK_MAX - 1] = { NULL, NULL },
-};
-static DEFINE_SPINLOCK(switches_lock);
+static struct list_head switches[SOCK_MAX];
+static DEFINE_SPINLOCK(switches_lock);	/* to change them; RCU to read */
 
-static struct list_head *type_list(int type)
+/**
+ * glass_protosw_init - make the switch, with no entry
+ *
+ * Context: process.
+ */
+void __init glass_protosw_init(void)
 {
-	struct list_head *list = &switches[type];
+	int type;
 
-	lockdep_assert_held(&switches_lock);
-	if (!list->next)
-		INIT_LIST_HEAD(list);
-	return list;
+	for (type = 0; type < SOCK_MAX; type++)
+		INIT_LIST_HEAD(&switches[type]);
 }
 
 /**
@@ -47,7 +48,7 @@ int glass_register_protosw(struct glass_protosw *sw)
 		return err;
 
 	spin_lock(&switches_lock);
-	list = type_list(sw->type);
+	list = &switches[sw->type];
 	list_for_each_entry(other, list, list) {
 		if (other->protocol == sw->protocol) {
 			err = -EEXIST;
@@ -95,8 +96,6 @@ const struct glass_protosw *glass_protosw_find(int type, int protocol,
 	const struct glass_protosw *sw;
 
 	*err = -ESOCKTNOSUPPORT;
-	if (!READ_ONCE(switches[type].next))
-		return NULL;
 	list_for_each_entry_rcu(sw, &switches[type], list) {
 		if (!protocol || sw->protocol == protocol)
 			return sw;

@@ -27,6 +27,7 @@ struct glass_protosw {
 	struct proto_ops	*ops;
 };
 
+void glass_protosw_init(void);
 int glass_register_protosw(struct glass_protosw *sw);
 void glass_unregister_protosw(struct glass_protosw *sw);
 const struct glass_protosw *glass_protosw_find(int type, int protocol,

@@ -51,7 +51,8 @@ void glass_room_init(struct sock *sk)
  *
  * One that reads no more is not full: it has an error to give instead.
  *
- * Context: any; the answer is of the moment.
+ * Context: any.
+ * Return: whether it is, at this moment.
  */
 bool glass_room_is_full(const struct sock *sk)
 {

@@ -41,6 +41,7 @@ int glass_route_lookup(struct glass_route *route, struct net *net, u32 node)
  * socket can be bound while it is down.
  *
  * Context: any.
+ * Return: whether it is.
  */
 bool glass_route_is_local(struct net *net, u32 node)
 {

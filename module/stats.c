@@ -5,15 +5,40 @@
 
 #include "net.h"
 
-static const char * const names[GLASS_MIB_MAX] = {
-#define GLASS_MIB_NAME(id, name) [GLASS_MIB_##id] = name,
-	GLASS_MIB_EVENTS(GLASS_MIB_NAME)
-#undef GLASS_MIB_NAME
-#define GLASS_DROP_NAME(id, name) \
-	[GLASS_MIB_DROP_BASE + GLASS_DROP_##id] = name,
-	GLASS_DROP_REASONS(GLASS_DROP_NAME)
-#undef GLASS_DROP_NAME
+#define GLASS_DROP_ITEM(name, reason) \
+	SNMP_MIB_ITEM(name, GLASS_MIB_DROP_BASE + (reason))
+
+/* Every counter by name, to a sentinel: the order in which they are shown. */
+const struct snmp_mib glass_stats_list[] = {
+	SNMP_MIB_ITEM("GlassOutFrames", GLASS_MIB_OUT_FRAMES),
+	SNMP_MIB_ITEM("GlassOutBytes", GLASS_MIB_OUT_BYTES),
+	SNMP_MIB_ITEM("GlassOutDeviceDrops", GLASS_MIB_OUT_DEVICE_DROPS),
+	SNMP_MIB_ITEM("GlassInFrames", GLASS_MIB_IN_FRAMES),
+	SNMP_MIB_ITEM("GlassInDelivered", GLASS_MIB_IN_DELIVERED),
+	SNMP_MIB_ITEM("GlassInBytes", GLASS_MIB_IN_BYTES),
+	GLASS_DROP_ITEM("GlassDropDevice", GLASS_DROP_DEVICE),
+	GLASS_DROP_ITEM("GlassDropNotHost", GLASS_DROP_NOT_HOST),
+	GLASS_DROP_ITEM("GlassDropShort", GLASS_DROP_SHORT),
+	GLASS_DROP_ITEM("GlassDropVersion", GLASS_DROP_VERSION),
+	GLASS_DROP_ITEM("GlassDropHeaderLength", GLASS_DROP_HLEN),
+	GLASS_DROP_ITEM("GlassDropFlags", GLASS_DROP_FLAGS),
+	GLASS_DROP_ITEM("GlassDropReserved", GLASS_DROP_RESERVED),
+	GLASS_DROP_ITEM("GlassDropLength", GLASS_DROP_LENGTH),
+	GLASS_DROP_ITEM("GlassDropChecksum", GLASS_DROP_CHECKSUM),
+	GLASS_DROP_ITEM("GlassDropSource", GLASS_DROP_SOURCE),
+	GLASS_DROP_ITEM("GlassDropNode", GLASS_DROP_NODE),
+	GLASS_DROP_ITEM("GlassDropProtocol", GLASS_DROP_PROTOCOL),
+	GLASS_DROP_ITEM("GlassDropPort", GLASS_DROP_PORT),
+	GLASS_DROP_ITEM("GlassDropFilter", GLASS_DROP_FILTER),
+	GLASS_DROP_ITEM("GlassDropShutdown", GLASS_DROP_SHUTDOWN),
+	GLASS_DROP_ITEM("GlassDropPeer", GLASS_DROP_PEER),
+	GLASS_DROP_ITEM("GlassDropRcvbuf", GLASS_DROP_RCVBUF),
+	GLASS_DROP_ITEM("GlassDropMemory", GLASS_DROP_MEMORY),
+	SNMP_MIB_SENTINEL
 };
+
+/* All but the place of GLASS_DROP_NONE, and the sentinel in its stead. */
+static_assert(ARRAY_SIZE(glass_stats_list) == GLASS_MIB_MAX);
 
 /**
  * glass_stats_inc - count one event
@@ -56,17 +81,6 @@ unsigned long glass_stats_fold(struct net *net, unsigned int mib)
 	for_each_possible_cpu(cpu)
 		sum += per_cpu_ptr(glass_net(net)->stats, cpu)->mibs[mib];
 	return sum;
-}
-
-/**
- * glass_stats_name - a counter's name
- * @mib: the event, below GLASS_MIB_MAX
- *
- * Return: the name, or NULL for the place of GLASS_DROP_NONE.
- */
-const char *glass_stats_name(unsigned int mib)
-{
-	return names[mib];
 }
 
 /**

@@ -11,23 +11,24 @@
 
 struct net;
 
-#define GLASS_MIB_EVENTS(X)						\
-	X(OUT_FRAMES, "GlassOutFrames")	/* handed to a device */	\
-	X(OUT_BYTES, "GlassOutBytes")	/* their payload */		\
-	X(OUT_DEVICE_DROPS, "GlassOutDeviceDrops") /* refused by it */	\
-	X(IN_FRAMES, "GlassInFrames")	/* came from a device */	\
-	X(IN_DELIVERED, "GlassInDelivered")	/* queued to a socket */ \
-	X(IN_BYTES, "GlassInBytes")	/* their payload */
-
 /**
  * enum glass_mib - what is counted
+ * @GLASS_MIB_OUT_FRAMES: frames handed to a device
+ * @GLASS_MIB_OUT_BYTES: their payload, in bytes
+ * @GLASS_MIB_OUT_DEVICE_DROPS: of those, how many the device or its qdisc refused
+ * @GLASS_MIB_IN_FRAMES: frames that came from a device
+ * @GLASS_MIB_IN_DELIVERED: of those, how many were queued to a socket
+ * @GLASS_MIB_IN_BYTES: their payload, in bytes
  * @GLASS_MIB_DROP_BASE: plus an enum glass_drop: frames dropped for it
- * @GLASS_MIB_MAX: number of counters; the others as commented above
+ * @GLASS_MIB_MAX: number of counters
  */
 enum glass_mib {
-#define GLASS_MIB_ENUM(id, name) GLASS_MIB_##id,
-	GLASS_MIB_EVENTS(GLASS_MIB_ENUM)
-#undef GLASS_MIB_ENUM
+	GLASS_MIB_OUT_FRAMES,
+	GLASS_MIB_OUT_BYTES,
+	GLASS_MIB_OUT_DEVICE_DROPS,
+	GLASS_MIB_IN_FRAMES,
+	GLASS_MIB_IN_DELIVERED,
+	GLASS_MIB_IN_BYTES,
 	GLASS_MIB_DROP_BASE,
 	GLASS_MIB_MAX = GLASS_MIB_DROP_BASE + GLASS_DROP_MAX,
 };
@@ -40,10 +41,11 @@ struct glass_mibs {
 	unsigned long	mibs[GLASS_MIB_MAX];
 };
 
+extern const struct snmp_mib glass_stats_list[];
+
 void glass_stats_inc(struct net *net, enum glass_mib mib);
 void glass_stats_add(struct net *net, enum glass_mib mib, unsigned long count);
 unsigned long glass_stats_fold(struct net *net, unsigned int mib);
-const char *glass_stats_name(unsigned int mib);
 void glass_drop(struct net *net, struct sk_buff *skb, enum glass_drop reason);
 
 #endif /* GLASS_STATS_H */
