@@ -12,6 +12,11 @@
 #include <linux/version.h>
 #include <net/sock.h>
 
+/* netdev_lockdep_set_classes() moved to a header of its own. */
+#ifdef GLASS_HAVE_NETDEV_LOCK
+#include <net/netdev_lock.h>
+#endif
+
 #if KERNEL_VERSION(6, 12, 0) > LINUX_VERSION_CODE
 #error "Glass needs Linux 6.12 or newer"
 #endif

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0
+/* SOCK_DGRAM's bytes: from a process to output, from input to a process. */
+#include "dgram.h"
+
+#include <linux/errqueue.h>
+
+#include "glass.h"
+#include "input.h"
+#include "net.h"
+#include "output.h"
+#include "room.h"
+#include "socket.h"
+
+/* Of a frame in a receive queue: is it charged to its sender, as it came? */
+static bool is_charged_to_sender(const struct sk_buff *skb)
+{
+	return skb->destructor == sock_wfree;
+}
+
+/* --- Receiving --------------------------------------------------------- */
+
+static enum glass_drop dgram_queue(struct sock *sk, struct sk_buff *skb)
+{
+	struct glass_sock *gs = glass_sk(sk);
+	const struct glass_hdr *hdr;
+	struct glass_addr src;
+
+	if (sk->sk_shutdown & RCV_SHUTDOWN)
+		return GLASS_DROP_SHUTDOWN;
+
+	hdr = (const struct glass_hdr *)skb_network_header(skb);
+	if (hdr->hlen * 4 != sizeof(*hdr))
+		return GLASS_DROP_HLEN;
+	glass_input_source(skb, &src);
+	if (glass_addr_is_set(&gs->remote) &&
+	    !glass_addr_equal(&gs->remote, &src))
+		return GLASS_DROP_PEER;
+
+	if (is_charged_to_sender(skb)) {
+		/* sk_rmem_alloc is what is unread, whoever pays for it. */
+		atomic_add(skb->truesize, &sk->sk_rmem_alloc);
+	} else {
+		if (glass_room_is_full(sk)) {
+			sk_drops_inc(sk);
+			return GLASS_DROP_RCVBUF;
+		}
+		skb_set_owner_r(skb, sk);
+	}
+	__skb_pull(skb, sizeof(*hdr));
+	sock_skb_set_dropcount(sk, skb);
+	glass_stats_inc(sock_net(sk), GLASS_MIB_IN_DELIVERED);
+	glass_stats_add(sock_net(sk), GLASS_MIB_IN_BYTES, skb->len);
+	skb_queue_tail(&sk->sk_receive_queue, skb);
+	sk->sk_data_ready(sk);
+	return GLASS_DROP_NONE;
+}
+
+/**
+ * glass_dgram_backlog_rcv - proto.backlog_rcv: take a frame from input
+ * @sk: the receiver
+ * @skb: the frame, from the Glass header on; taken over
+ *
+ * Context: socket lock held, by BH or by a process that is letting it go.
+ * Return: 0.
+ */
+int glass_dgram_backlog_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	enum glass_drop drop;
+
+	drop = dgram_queue(sk, skb);
+	if (drop)
+		glass_drop(sock_net(sk), skb, drop);
+	return 0;
+}
+
+/* The reader has taken @skb off the queue: give its room back. */
+static void dgram_dequeued(struct sock *sk, const struct sk_buff *skb)
+{
+	if (is_charged_to_sender(skb))
+		atomic_sub(skb->truesize, &sk->sk_rmem_alloc);
+}
+
+/**
+ * glass_dgram_purge - drop what nobody will read
+ * @sk: the socket; it takes no frames any more
+ *
+ * Context: any but hard interrupt.
+ */
+void glass_dgram_purge(struct sock *sk)
+{
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(&sk->sk_receive_queue))) {
+		dgram_dequeued(sk, skb);
+		kfree_skb_reason(skb, SKB_DROP_REASON_SOCKET_CLOSE);
+	}
+}
+
+static void dgram_write_source(struct msghdr *msg, const struct sk_buff *skb)
+{
+	struct glass_addr src;
+
+	if (!msg->msg_name)
+		return;
+	glass_input_source(skb, &src);
+	glass_addr_write(msg->msg_name, &src);
+	msg->msg_namelen = sizeof(struct sockaddr_glass);
+}
+
+/**
+ * glass_dgram_recvmsg - proto.recvmsg: read one message
+ * @sk: the receiver
+ * @msg: where to; gets the sender's name and MSG_TRUNC
+ * @len: room in bytes
+ * @flags: MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, MSG_ERRQUEUE
+ *
+ * Context: process, may sleep; no lock held.
+ * Return: bytes, 0 also at the end after a shutdown, or a negative errno.
+ */
+int glass_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
+			int flags)
+{
+	struct sk_buff *skb;
+	size_t copied;
+	int err;
+
+	if (flags & MSG_ERRQUEUE)
+		return sock_recv_errqueue(sk, msg, len, SOL_GLASS, 0);
+
+	skb = skb_recv_datagram(sk, flags, &err);
+	if (!skb) {
+		/* End of file does not block, so it needs no other answer. */
+		if (err == -EAGAIN && sk->sk_shutdown & RCV_SHUTDOWN)
+			return 0;
+		return err;
+	}
+
+	copied = min_t(size_t, len, skb->len);
+	if (copied < skb->len)
+		msg->msg_flags |= MSG_TRUNC;
+	err = skb_copy_datagram_msg(skb, 0, msg, copied);
+	if (!err) {
+		sock_recv_cmsgs(msg, sk, skb);
+		dgram_write_source(msg, skb);
+		err = flags & MSG_TRUNC ? skb->len : copied;
+	}
+
+	if (!(flags & MSG_PEEK))
+		dgram_dequeued(sk, skb);
+	skb_free_datagram(sk, skb);
+	/* After the free, which uncharged a frame that was ours to pay. */
+	if (!(flags & MSG_PEEK))
+		glass_room_wake(sk);
+	return err;
+}
+
+/* --- Sending ----------------------------------------------------------- */
+
+/* May @sk, whose name is @local, send to @receiver? A look without its lock. */
+static int dgram_may_send(struct sock *receiver, const struct glass_addr *local)
+{
+	struct glass_addr remote = glass_addr_peek(&glass_sk(receiver)->remote);
+
+	if (READ_ONCE(receiver->sk_shutdown) & RCV_SHUTDOWN)
+		return -EPIPE;
+	if (glass_addr_is_set(&remote) && remote.port != local->port)
+		return -EPERM;
+	return 0;
+}
+
+/*
+ * Read where a message goes and where it comes from. *flow is the sender's own
+ * state at one instant, taken under its lock.
+ */
+static int dgram_flow(struct sock *sk, const struct msghdr *msg,
+		      struct glass_flow *flow)
+{
+	struct glass_sock *gs = glass_sk(sk);
+	int err = 0;
+
+	if (msg->msg_namelen) {
+		err = glass_addr_read_dest(&flow->dst, msg->msg_name,
+					   msg->msg_namelen);
+		if (err)
+			return err;
+	}
+
+	lock_sock(sk);
+	flow->src = gs->local;
+	if (!msg->msg_namelen) {
+		flow->dst = gs->remote;
+		if (!glass_addr_is_set(&flow->dst))
+			err = -ENOTCONN;
+	}
+	release_sock(sk);
+	flow->protocol = sk->sk_protocol;
+	return err;
+}
+
+/* An skb with a message in it, charged to @sk. */
+static struct sk_buff *dgram_alloc(struct sock *sk, struct msghdr *msg,
+				   size_t len, u32 headroom)
+{
+	size_t data_len = 0;
+	struct sk_buff *skb;
+	int err;
+
+	if (len > SKB_MAX_ORDER(headroom, 2))
+		data_len = PAGE_ALIGN(len - SKB_MAX_ORDER(headroom, 2));
+	data_len = min(data_len, len);
+
+	skb = sock_alloc_send_pskb(sk, headroom + len - data_len, data_len,
+				   msg->msg_flags & MSG_DONTWAIT, &err,
+				   PAGE_ALLOC_COSTLY_ORDER);
+	if (!skb)
+		return ERR_PTR(err);
+	skb_reserve(skb, headroom);
+	skb_put(skb, len - data_len);
+	skb->data_len = data_len;
+	skb->len = len;
+	err = skb_copy_datagram_from_iter(skb, 0, &msg->msg_iter, len);
+	if (err) {
+		kfree_skb(skb);
+		return ERR_PTR(err);
+	}
+	return skb;
+}
+
+/* Can a message of @len bytes go to @node, and what does it need in front? */
+static int dgram_route(struct sock *sk, u32 node, size_t len, u32 *headroom,
+		       bool *is_local)
+{
+	struct glass_route route;
+	int err;
+
+	rcu_read_lock();
+	err = glass_route_lookup(&route, sock_net(sk), node);
+	if (!err) {
+		*headroom = glass_output_headroom(&route);
+		*is_local = route.is_local;
+		if (len > glass_output_max_payload(&route))
+			err = -EMSGSIZE;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+/*
+ * Wait until the receiver that @flow names has room. A socket may send to
+ * itself without end but that of its own send buffer: nobody else would make
+ * room while it waits.
+ */
+static int dgram_wait_for_room(struct sock *sk, const struct glass_flow *flow,
+			       bool noblock)
+{
+	long timeo = sock_sndtimeo(sk, noblock);
+	struct sock *receiver;
+	int err;
+
+	for (;;) {
+		receiver = glass_port_lookup(sock_net(sk), flow->protocol,
+					     &flow->dst);
+		if (!receiver)
+			return -ECONNREFUSED;
+		err = dgram_may_send(receiver, &flow->src);
+		if (!err)
+			err = sock_error(sk);
+		if (!err && READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
+			err = -EPIPE;
+		if (err || receiver == sk || !glass_room_is_full(receiver))
+			break;
+		err = glass_room_wait(sk, receiver, &timeo);
+		if (err)
+			break;
+		sock_put(receiver);
+	}
+	sock_put(receiver);
+	return err;
+}
+
+/*
+ * A connected socket was told EAGAIN: its pollers want to hear of room even if
+ * they do not look again first (edge-triggered ones do not).
+ */
+static void dgram_watch_peer(struct sock *sk, const struct glass_addr *peer)
+{
+	struct sock *receiver;
+
+	receiver = glass_port_lookup(sock_net(sk), sk->sk_protocol, peer);
+	if (!receiver)
+		return;
+	lock_sock(sk);
+	/* If there is room by now, say so: the caller was told otherwise. */
+	if (receiver != sk && !glass_room_watch(sk, receiver))
+		sk->sk_write_space(sk);
+	release_sock(sk);
+	sock_put(receiver);
+}
+
+/*
+ * The receiver can be asked before the frame leaves only if it is here: then
+ * its refusals are the sender's errors, and the sender waits for its room.
+ */
+static int dgram_ask_receiver(struct sock *sk, const struct msghdr *msg,
+			      const struct glass_flow *flow)
+{
+	bool noblock = msg->msg_flags & MSG_DONTWAIT;
+	int err;
+
+	err = dgram_wait_for_room(sk, flow, noblock);
+	if (err == -EAGAIN && !msg->msg_namelen)
+		dgram_watch_peer(sk, &flow->dst);
+	return err;
+}
+
+/**
+ * glass_dgram_check_receiver - would a local receiver take a message?
+ * @sk: the sender
+ * @flow: from where to where; the source may still be unbound
+ *
+ * Asked before the sender is given a port of its own.
+ *
+ * Context: any but hard interrupt.
+ * Return: 0, -ECONNREFUSED if nobody has the port, -EPIPE if the receiver reads
+ *	no more, -EPERM if it is connected to somebody else.
+ */
+int glass_dgram_check_receiver(struct sock *sk, const struct glass_flow *flow)
+{
+	struct sock *receiver;
+	int err;
+
+	receiver = glass_port_lookup(sock_net(sk), flow->protocol, &flow->dst);
+	if (!receiver)
+		return -ECONNREFUSED;
+	err = dgram_may_send(receiver, &flow->src);
+	sock_put(receiver);
+	return err;
+}
+
+static int dgram_autobind(struct sock *sk, struct glass_flow *flow)
+{
+	int err;
+
+	if (glass_addr_is_set(&flow->src))
+		return 0;
+	lock_sock(sk);
+	err = glass_sk_autobind(sk);
+	flow->src = glass_sk(sk)->local;
+	release_sock(sk);
+	return err;
+}
+
+static int dgram_send(struct sock *sk, struct msghdr *msg, size_t len)
+{
+	struct glass_flow flow;
+	struct sk_buff *skb;
+	bool is_local;
+	u32 headroom;
+	int err;
+
+	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
+		return -EPIPE;
+	err = dgram_flow(sk, msg, &flow);
+	if (err)
+		return err;
+	err = dgram_route(sk, flow.dst.node, len, &headroom, &is_local);
+	if (err)
+		return err;
+	if (is_local) {
+		err = glass_dgram_check_receiver(sk, &flow);
+		if (err)
+			return err;
+	}
+
+	skb = dgram_alloc(sk, msg, len, headroom);
+	if (IS_ERR(skb))
+		return PTR_ERR(skb);
+	err = dgram_autobind(sk, &flow);
+	if (err)
+		goto free_skb;
+	if (is_local) {
+		err = dgram_ask_receiver(sk, msg, &flow);
+		if (err)
+			goto free_skb;
+	}
+	err = glass_output(sock_net(sk), skb, &flow);
+	return err ? err : len;
+
+free_skb:
+	kfree_skb(skb);
+	return err;
+}
+
+/**
+ * glass_dgram_sendmsg - proto.sendmsg: send one message
+ * @sk: the sender
+ * @msg: what, and whereto if not to the peer
+ * @len: bytes
+ *
+ * Context: process, may sleep; no lock held.
+ * Return: @len, or a negative errno; -EPIPE comes with SIGPIPE unless
+ *	MSG_NOSIGNAL.
+ */
+int glass_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
+{
+	struct sockcm_cookie sockc;
+	int err;
+
+	sockcm_init(&sockc, sk);
+	if (msg->msg_controllen) {
+		err = sock_cmsg_send(sk, msg, &sockc);
+		if (err)
+			return err;
+	}
+
+	err = dgram_send(sk, msg, len);
+	if (err == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
+		send_sig(SIGPIPE, current, 0);
+	return err;
+}
