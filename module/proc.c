@@ -143,9 +143,10 @@ static const struct seq_operations sockets_seq_ops = {
 static int stats_show(struct seq_file *seq, void *v)
 {
 	struct net *net = seq->private;
-	const struct snmp_mib *item;
+	const struct snmp_mib *item = glass_stats_list;
+	unsigned int left;
 
-	for (item = glass_stats_list; item->name; item++)
+	for (left = GLASS_STATS_COUNT; left; left--, item++)
 		seq_printf(seq, "%-24s%lu\n", item->name,
 			   glass_stats_fold(net, item->entry));
 	return 0;

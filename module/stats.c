@@ -8,7 +8,7 @@
 #define GLASS_DROP_ITEM(name, reason) \
 	SNMP_MIB_ITEM(name, GLASS_MIB_DROP_BASE + (reason))
 
-/* Every counter by name, to a sentinel: the order in which they are shown. */
+/* Every counter by name, in the order in which they are shown. */
 const struct snmp_mib glass_stats_list[] = {
 	SNMP_MIB_ITEM("GlassOutFrames", GLASS_MIB_OUT_FRAMES),
 	SNMP_MIB_ITEM("GlassOutBytes", GLASS_MIB_OUT_BYTES),
@@ -34,11 +34,9 @@ const struct snmp_mib glass_stats_list[] = {
 	GLASS_DROP_ITEM("GlassDropPeer", GLASS_DROP_PEER),
 	GLASS_DROP_ITEM("GlassDropRcvbuf", GLASS_DROP_RCVBUF),
 	GLASS_DROP_ITEM("GlassDropMemory", GLASS_DROP_MEMORY),
-	SNMP_MIB_SENTINEL
 };
 
-/* All but the place of GLASS_DROP_NONE, and the sentinel in its stead. */
-static_assert(ARRAY_SIZE(glass_stats_list) == GLASS_MIB_MAX);
+static_assert(ARRAY_SIZE(glass_stats_list) == GLASS_STATS_COUNT);
 
 /**
  * glass_stats_inc - count one event

@@ -41,7 +41,10 @@ struct glass_mibs {
 	unsigned long	mibs[GLASS_MIB_MAX];
 };
 
-extern const struct snmp_mib glass_stats_list[];
+/* Named counters: all but the place of GLASS_DROP_NONE. */
+#define GLASS_STATS_COUNT	(GLASS_MIB_MAX - 1)
+
+extern const struct snmp_mib glass_stats_list[GLASS_STATS_COUNT];
 
 void glass_stats_inc(struct net *net, enum glass_mib mib);
 void glass_stats_add(struct net *net, enum glass_mib mib, unsigned long count);
