@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "helper.h"
+
+#include <linux/capability.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+namespace helper {
+
+namespace {
+
+constexpr int long_wait_ms = 10'000;
+
+std::string task_file(pid_t tid, const char *name)
+{
+	return "/proc/self/task/" + std::to_string(tid) + '/' + name;
+}
+
+std::string first_line(const std::string &path)
+{
+	std::ifstream file(path);
+	std::string line;
+
+	std::getline(file, line);
+	return line;
+}
+
+/* Any socket will do to name a device in an ioctl. */
+ifreq device_request()
+{
+	ifreq request = {};
+
+	std::strncpy(request.ifr_name, "glass0", sizeof(request.ifr_name) - 1);
+	return request;
+}
+
+} // namespace
+
+std::ostream &operator<<(std::ostream &out, const Errno &error)
+{
+	const char *name = error.value ? ::strerrorname_np(error.value) : "success";
+
+	return name ? out << name : out << error.value;
+}
+
+Errno err(long result)
+{
+	return {result < 0 ? errno : 0};
+}
+
+long must(long result, const char *what)
+{
+	if (result < 0)
+		throw std::system_error(glass::last_error(), what);
+	return result;
+}
+
+std::span<const std::byte> bytes(std::string_view text)
+{
+	return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+std::string text(std::span<const std::byte> data)
+{
+	return {reinterpret_cast<const char *>(data.data()), data.size()};
+}
+
+std::vector<std::byte> pattern(std::size_t size, std::uint64_t seed)
+{
+	std::vector<std::byte> data(size);
+	std::uint64_t state = seed * 0x9e3779b97f4a7c15 + 1;
+
+	for (auto &byte : data) {
+		state = state * 6364136223846793005 + 1442695040888963407;
+		byte = static_cast<std::byte>(state >> 56);
+	}
+	return data;
+}
+
+std::string read_message(Socket &socket)
+{
+	std::vector<std::byte> buffer(1 << 17);
+	const auto size = must(socket.receive(buffer, MSG_DONTWAIT), "receive");
+
+	return text(std::span(buffer).first(size));
+}
+
+short poll_now(const Socket &socket, short events)
+{
+	pollfd fd = {socket.fd(), events, 0};
+
+	must(::poll(&fd, 1, 0), "poll");
+	return fd.revents;
+}
+
+short poll_long(const Socket &socket, short events)
+{
+	pollfd fd = {socket.fd(), events, 0};
+
+	must(::poll(&fd, 1, long_wait_ms), "poll");
+	return fd.revents;
+}
+
+bool is_readable(const Socket &socket)
+{
+	return poll_now(socket, POLLIN) & POLLIN;
+}
+
+Socket dgram(int flags)
+{
+	return must(Socket::create(SOCK_DGRAM | flags), "socket");
+}
+
+Socket bound(std::uint32_t port, int flags)
+{
+	Socket socket = dgram(flags);
+
+	must(socket.bind({GLASS_NODE_ANY, port}), "bind");
+	return socket;
+}
+
+Address address_of(const Socket &socket)
+{
+	return {GLASS_NODE_LOCAL, must(socket.local(), "getsockname").port};
+}
+
+Pair make_pair(int sender_flags)
+{
+	Pair pair = {dgram(sender_flags), bound()};
+
+	must(pair.sender.connect(address_of(pair.receiver)), "connect");
+	return pair;
+}
+
+int fill(Socket &sender, std::size_t size, int first)
+{
+	int count = 0;
+
+	for (;; count++) {
+		const auto data = pattern(size, static_cast<std::uint64_t>(first + count));
+		const auto sent = sender.send(data, MSG_DONTWAIT);
+
+		if (sent.error() == std::errc::resource_unavailable_try_again)
+			return count;
+		must(sent, "send");
+	}
+}
+
+std::uint32_t free_port()
+{
+	return address_of(bound()).port;
+}
+
+bool is_asleep_in(pid_t tid, long system_call)
+{
+	const std::string call = first_line(task_file(tid, "syscall"));
+	const std::string stat = first_line(task_file(tid, "stat"));
+	const auto state = stat.rfind(") ");
+
+	::sched_yield();
+	return state != std::string::npos && stat[state + 2] == 'S' &&
+	       call.starts_with(std::to_string(system_call) + ' ');
+}
+
+long voluntary_switches(pid_t tid)
+{
+	static const std::string key = "voluntary_ctxt_switches:";
+
+	for (const auto &line : lines_of(task_file(tid, "status")))
+		if (line.starts_with(key))
+			return std::stol(line.substr(key.size()));
+	throw std::runtime_error("no voluntary_ctxt_switches");
+}
+
+void interrupt_thread(pid_t tid, int signal)
+{
+	must(::syscall(SYS_tgkill, ::getpid(), tid, signal), "tgkill");
+}
+
+void catch_signal(int signal, bool restart)
+{
+	struct sigaction action = {};
+
+	action.sa_handler = [](int) {};
+	action.sa_flags = restart ? SA_RESTART : 0;
+	must(::sigaction(signal, &action, nullptr), "sigaction");
+}
+
+int in_child(const std::function<int()> &body)
+{
+	int status = 0;
+
+	std::cout.flush();
+	const auto child = static_cast<pid_t>(must(::fork(), "fork"));
+	if (child == 0) {
+		try {
+			status = body();
+		} catch (const std::exception &error) {
+			std::cout << "in the child: " << error.what() << std::endl;
+			status = 127;
+		}
+		std::cout.flush();
+		::_exit(status);
+	}
+	must(::waitpid(child, &status, 0), "waitpid");
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+void drop_capability(int capability)
+{
+	__user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets = {};
+
+	must(::syscall(SYS_capget, &header, sets.data()), "capget");
+	auto &set = sets.at(CAP_TO_INDEX(static_cast<unsigned>(capability)));
+	set.effective &= ~CAP_TO_MASK(static_cast<unsigned>(capability));
+	must(::syscall(SYS_capset, &header, sets.data()), "capset");
+}
+
+void enter_new_namespace()
+{
+	must(::unshare(CLONE_NEWNET), "unshare");
+}
+
+void set_device_up(bool up)
+{
+	const glass::Fd fd(static_cast<int>(must(::socket(AF_UNIX, SOCK_DGRAM, 0), "socket")));
+	ifreq request = device_request();
+
+	must(::ioctl(fd.get(), SIOCGIFFLAGS, &request), "SIOCGIFFLAGS");
+	if (up)
+		request.ifr_flags |= IFF_UP;
+	else
+		request.ifr_flags &= static_cast<short>(~IFF_UP);
+	must(::ioctl(fd.get(), SIOCSIFFLAGS, &request), "SIOCSIFFLAGS");
+}
+
+void set_device_mtu(int mtu)
+{
+	const glass::Fd fd(static_cast<int>(must(::socket(AF_UNIX, SOCK_DGRAM, 0), "socket")));
+	ifreq request = device_request();
+
+	request.ifr_mtu = mtu;
+	must(::ioctl(fd.get(), SIOCSIFMTU, &request), "SIOCSIFMTU");
+}
+
+std::vector<std::string> lines_of(const std::string &path)
+{
+	std::ifstream file(path);
+	std::vector<std::string> lines;
+	std::string line;
+
+	if (!file)
+		throw std::system_error(glass::last_error(), path);
+	while (std::getline(file, line))
+		lines.push_back(line);
+	return lines;
+}
+
+std::vector<std::string> words_of(const std::string &line)
+{
+	std::istringstream stream(line);
+	std::vector<std::string> words;
+	std::string word;
+
+	while (stream >> word)
+		words.push_back(word);
+	return words;
+}
+
+std::map<std::string, std::uint64_t> counters()
+{
+	std::map<std::string, std::uint64_t> counters;
+
+	for (const auto &line : lines_of("/proc/self/net/glass_stat")) {
+		const auto words = words_of(line);
+
+		if (words.size() == 2)
+			counters[words[0]] = std::stoull(words[1]);
+	}
+	return counters;
+}
+
+} // namespace helper
