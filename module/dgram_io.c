@@ -197,35 +197,6 @@ static int dgram_flow(struct sock *sk, const struct msghdr *msg,
 	return err;
 }
 
-/* An skb with a message in it, charged to @sk. */
-static struct sk_buff *dgram_alloc(struct sock *sk, struct msghdr *msg,
-				   size_t len, u32 headroom)
-{
-	size_t data_len = 0;
-	struct sk_buff *skb;
-	int err;
-
-	if (len > SKB_MAX_ORDER(headroom, 2))
-		data_len = PAGE_ALIGN(len - SKB_MAX_ORDER(headroom, 2));
-	data_len = min(data_len, len);
-
-	skb = sock_alloc_send_pskb(sk, headroom + len - data_len, data_len,
-				   msg->msg_flags & MSG_DONTWAIT, &err,
-				   PAGE_ALLOC_COSTLY_ORDER);
-	if (!skb)
-		return ERR_PTR(err);
-	skb_reserve(skb, headroom);
-	skb_put(skb, len - data_len);
-	skb->data_len = data_len;
-	skb->len = len;
-	err = skb_copy_datagram_from_iter(skb, 0, &msg->msg_iter, len);
-	if (err) {
-		kfree_skb(skb);
-		return ERR_PTR(err);
-	}
-	return skb;
-}
-
 /* Can a message of @len bytes go to @node, and what does it need in front? */
 static int dgram_route(struct sock *sk, u32 node, size_t len, u32 *headroom,
 		       bool *is_local)
@@ -246,14 +217,12 @@ static int dgram_route(struct sock *sk, u32 node, size_t len, u32 *headroom,
 }
 
 /*
- * Wait until the receiver that @flow names has room. A socket may send to
- * itself without end but that of its own send buffer: nobody else would make
- * room while it waits.
+ * Wait until the receiver that @flow names and the sender's own buffer have
+ * room. The receiver is here, so its refusals are the sender's errors.
  */
 static int dgram_wait_for_room(struct sock *sk, const struct glass_flow *flow,
-			       bool noblock)
+			       long *timeo)
 {
-	long timeo = sock_sndtimeo(sk, noblock);
 	struct sock *receiver;
 	int err;
 
@@ -267,9 +236,9 @@ static int dgram_wait_for_room(struct sock *sk, const struct glass_flow *flow,
 			err = sock_error(sk);
 		if (!err && READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
 			err = -EPIPE;
-		if (err || receiver == sk || !glass_room_is_full(receiver))
+		if (err || !glass_room_must_wait(sk, receiver))
 			break;
-		err = glass_room_wait(sk, receiver, &timeo);
+		err = glass_room_wait(sk, receiver, timeo);
 		if (err)
 			break;
 		sock_put(receiver);
@@ -297,28 +266,63 @@ static void dgram_watch_peer(struct sock *sk, const struct glass_addr *peer)
 	sock_put(receiver);
 }
 
-/*
- * The receiver can be asked before the frame leaves only if it is here: then
- * its refusals are the sender's errors, and the sender waits for its room.
- */
-static int dgram_ask_receiver(struct sock *sk, const struct msghdr *msg,
-			      const struct glass_flow *flow)
+/* An skb with a message in it, charged to @sk. */
+static struct sk_buff *dgram_alloc(struct sock *sk, struct msghdr *msg,
+				   size_t len, u32 headroom, bool noblock)
 {
-	bool noblock = msg->msg_flags & MSG_DONTWAIT;
+	size_t data_len = 0;
+	struct sk_buff *skb;
 	int err;
 
-	err = dgram_wait_for_room(sk, flow, noblock);
-	if (err == -EAGAIN && !msg->msg_namelen)
-		dgram_watch_peer(sk, &flow->dst);
-	return err;
+	if (len > SKB_MAX_ORDER(headroom, 2))
+		data_len = PAGE_ALIGN(len - SKB_MAX_ORDER(headroom, 2));
+	data_len = min(data_len, len);
+
+	skb = sock_alloc_send_pskb(sk, headroom + len - data_len, data_len,
+				   noblock, &err, PAGE_ALLOC_COSTLY_ORDER);
+	if (!skb)
+		return ERR_PTR(err);
+	skb_reserve(skb, headroom);
+	skb_put(skb, len - data_len);
+	skb->data_len = data_len;
+	skb->len = len;
+	err = skb_copy_datagram_from_iter(skb, 0, &msg->msg_iter, len);
+	if (err) {
+		kfree_skb(skb);
+		return ERR_PTR(err);
+	}
+	return skb;
+}
+
+/*
+ * An skb with a message in it for a receiver that is here. All waiting is done
+ * in one place, where both sides' ends are heard of. Two threads may see the
+ * same room in their buffer; the one that comes too late waits again.
+ */
+static struct sk_buff *dgram_alloc_local(struct sock *sk, struct msghdr *msg,
+					 size_t len, u32 headroom,
+					 const struct glass_flow *flow)
+{
+	bool noblock = msg->msg_flags & MSG_DONTWAIT;
+	long timeo = sock_sndtimeo(sk, noblock);
+	struct sk_buff *skb;
+	int err;
+
+	do {
+		err = dgram_wait_for_room(sk, flow, &timeo);
+		if (err == -EAGAIN && !msg->msg_namelen)
+			dgram_watch_peer(sk, &flow->dst);
+		if (err)
+			return ERR_PTR(err);
+		skb = dgram_alloc(sk, msg, len, headroom, true);
+	} while (!noblock && skb == ERR_PTR(-EAGAIN));
+	return skb;
 }
 
 /**
  * glass_dgram_check_receiver - would a local receiver take a message?
  * @sk: the sender
  * @flow: from where to where; the source may still be unbound
- *
- * Asked before the sender is given a port of its own.
  *
  * Context: any but hard interrupt.
  * Return: 0, -ECONNREFUSED if nobody has the port, -EPIPE if the receiver reads
@@ -366,29 +370,22 @@ static int dgram_send(struct sock *sk, struct msghdr *msg, size_t len)
 	err = dgram_route(sk, flow.dst.node, len, &headroom, &is_local);
 	if (err)
 		return err;
-	if (is_local) {
-		err = glass_dgram_check_receiver(sk, &flow);
-		if (err)
-			return err;
-	}
-
-	skb = dgram_alloc(sk, msg, len, headroom);
+	if (is_local)
+		skb = dgram_alloc_local(sk, msg, len, headroom, &flow);
+	else
+		skb = dgram_alloc(sk, msg, len, headroom,
+				  msg->msg_flags & MSG_DONTWAIT);
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
+
+	/* Not before: a refused message leaves an unbound socket unbound. */
 	err = dgram_autobind(sk, &flow);
-	if (err)
-		goto free_skb;
-	if (is_local) {
-		err = dgram_ask_receiver(sk, msg, &flow);
-		if (err)
-			goto free_skb;
+	if (err) {
+		kfree_skb(skb);
+		return err;
 	}
 	err = glass_output(sock_net(sk), skb, &flow);
 	return err ? err : len;
-
-free_skb:
-	kfree_skb(skb);
-	return err;
 }
 
 /**

@@ -62,6 +62,21 @@ bool glass_room_is_full(const struct sock *sk)
 }
 
 /**
+ * glass_room_must_wait - has a sender to wait before its next message?
+ * @sk: the sender: its own send buffer may be used up
+ * @receiver: a local receiver, with a reference: it may be full. A socket that
+ *	sends to itself does not wait for that: nobody else would make room
+ *
+ * Context: any.
+ * Return: whether it has, at this moment.
+ */
+bool glass_room_must_wait(const struct sock *sk, const struct sock *receiver)
+{
+	return sk_wmem_alloc_get(sk) >= READ_ONCE(sk->sk_sndbuf) ||
+	       (receiver != sk && glass_room_is_full(receiver));
+}
+
+/**
  * glass_room_wake - wake senders if a receiver is not full any more
  * @sk: the receiver; what makes room (less unread, a shutdown) is already done
  *
@@ -84,10 +99,11 @@ void glass_room_wake(struct sock *sk)
 }
 
 /*
- * Put @wait on the room of @receiver, if it is bound and full. On success the
- * port cannot go without taking @wait off: it was seen alive from its list.
+ * Put @wait on the room of @receiver, if it is bound and @sk must wait. On
+ * success the port cannot go without taking @wait off: it was seen alive from
+ * its list.
  */
-static struct glass_port *room_prepare(struct sock *receiver,
+static struct glass_port *room_prepare(struct sock *sk, struct sock *receiver,
 				       struct wait_queue_entry *wait)
 {
 	struct glass_port *port;
@@ -96,7 +112,8 @@ static struct glass_port *room_prepare(struct sock *receiver,
 	port = rcu_dereference(glass_sk(receiver)->port);
 	if (port) {
 		prepare_to_wait(&port->room, wait, TASK_INTERRUPTIBLE);
-		if (!READ_ONCE(port->sk) || !glass_room_is_full(receiver)) {
+		if (!READ_ONCE(port->sk) ||
+		    !glass_room_must_wait(sk, receiver)) {
 			finish_wait(&port->room, wait);
 			port = NULL;
 		}
@@ -118,13 +135,14 @@ static void room_finish(struct glass_port *port, struct wait_queue_entry *wait)
 }
 
 /**
- * glass_room_wait - sleep until a receiver may have room
+ * glass_room_wait - sleep while glass_room_must_wait()
  * @sk: the sender
- * @receiver: who is full, with a reference
+ * @receiver: whom it sends to, with a reference
  * @timeo: how long at most, in jiffies; what is left on return
  *
- * Also woken by what ends the sender itself: its error or its shutdown. The
- * caller asks all its questions again afterwards.
+ * Also woken by what makes waiting pointless: the receiver's shutdown or close,
+ * even while it is the sender's own buffer that is used up; and the sender's
+ * own error or shutdown. The caller asks all its questions again afterwards.
  *
  * Context: process, no lock held.
  * Return: 0 to look again, -EAGAIN when the time is up (or was 0),
@@ -137,11 +155,14 @@ int glass_room_wait(struct sock *sk, struct sock *receiver, long *timeo)
 	struct glass_port *port;
 	int err = 0;
 
+	/* Ask sock_def_write_space() for a signal, and for a wake-up. */
+	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	if (!*timeo)
 		return -EAGAIN;
 
 	add_wait_queue(sk_sleep(sk), &own);
-	port = room_prepare(receiver, &wait);
+	port = room_prepare(sk, receiver, &wait);
 	if (port) {
 		if (READ_ONCE(sk->sk_err) ||
 		    READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
