@@ -47,6 +47,7 @@ build_module()
 
 build_userspace()
 {
+	say "building the tools and the tests"
 	slowly "userspace" "$LOG/userspace.log" \
 		make -j"$JOBS" -C "$GLASS_TOP/userspace" O="$BUILD/userspace" all || exit
 }

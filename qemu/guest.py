@@ -138,7 +138,7 @@ def expected_skips(path):
     return lambda case: (case.program, case.name) in known
 
 
-def show_program(program, seconds):
+def show_program(program, seconds=None):
     """The line that a finished program gets."""
     failed, skipped = program.count("failed"), program.count("skipped")
     if not program.cases:
@@ -147,12 +147,23 @@ def show_program(program, seconds):
     text += f", {failed} failed" if failed else ""
     text += f", {skipped} skipped" if skipped else ""
     word = "FAIL" if failed else "ok"
-    note(f"{word:4} {program.name:24} {text}, {seconds:.1f} s")
+    text += f", {seconds:.1f} s" if seconds is not None else ""
+    note(f"{word:4} {program.name:24} {text}")
 
 
-def run_tests(guest, args):
+def add_earlier(collection, path):
+    """Counts what ran on the host before: the same format, in a file."""
+    if not os.path.exists(path):
+        return
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            ended = collection.feed(line.rstrip("\n"))
+            if ended:
+                show_program(ended)
+
+
+def run_guest_tests(guest, args, collection):
     """Shows and counts a collection while it runs."""
-    collection = Collection(filtered=args.filtered)
     since = told = time.monotonic()
     with open(os.path.join(args.folder, "report.ktap"), "w",
               encoding="utf-8") as raw:
@@ -175,7 +186,6 @@ def run_tests(guest, args):
     if collection.program:
         show_program(collection.end_program(False, "", "it did not end"),
                      time.monotonic() - since)
-    return collection
 
 
 def show_failures(collection):
@@ -191,6 +201,22 @@ def show_failures(collection):
             note(f"skipped {case.program}: {case.name} ({case.reason})")
 
 
+def run_guest(args, collection):
+    """Runs the guest to its end; returns what is wrong with it."""
+    guest = Guest(args)
+    try:
+        if args.tests:
+            run_guest_tests(guest, args, collection)
+        else:
+            for line in guest.lines():
+                if line is not None:
+                    print(line, flush=True)
+    except BaseException:
+        guest.kill("interrupted")
+        raise
+    return list(guest.faults())
+
+
 def main():
     """Exit status: 0 passed, 1 failed."""
     parser = argparse.ArgumentParser()
@@ -203,37 +229,32 @@ def main():
     parser.add_argument("--expected-skips", default="")
     parser.add_argument("--ci", action="store_true",
                         help="a skip that is not expected is a failure")
-    parser.add_argument("command", nargs="+")
+    parser.add_argument("--earlier", default="",
+                        help="a file with the report of tests on the host")
+    parser.add_argument("command", nargs="*",
+                        help="starts the guest; without, there is none")
     args = parser.parse_args()
 
     os.makedirs(args.folder, exist_ok=True)
-    guest = Guest(args)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    collection = Collection()
-    try:
-        if args.tests:
-            collection = run_tests(guest, args)
-        else:
-            for line in guest.lines():
-                if line is not None:
-                    print(line, flush=True)
-    except BaseException:
-        guest.kill("interrupted")
-        raise
+    collection = Collection(filtered=args.filtered)
+    add_earlier(collection, args.earlier)
+    faults = []
+    if args.command:
+        faults = run_guest(args, collection)
 
     if args.ci:
         collection.forbid_skips(expected_skips(args.expected_skips))
-    faults = list(guest.faults())
     if collection.bail:
         faults.append(collection.bail)
     if args.tests and not collection.cases and not faults:
-        faults.append("no test was run")
+        faults.append("there is no such test")
     show_failures(collection)
     for fault in faults:
         print("FAILED " + fault)
     failed = collection.count("failed") + len(faults)
-    if failed:
-        print(f"the console log: {guest.console}")
+    if failed and args.command:
+        print(f"the console log: {os.path.join(args.folder, 'console.log')}")
     if args.tests:
         print(f"{collection.count('passed')} passed, {failed} failed, "
               f"{collection.count('skipped')} skipped")

@@ -34,8 +34,10 @@ add_libraries()
 		-exec ldd {} + 2>/dev/null || true; } |
 		grep -oE '/[^ ]+\.so[^ ]*' | sort -u |
 	while read -r library; do
-		[[ -e $root/$library ]] || install -D "$library" \
-			"$root/usr/${library#/usr/}"
+		for layer in "$BUILD/base" "$root"; do
+			[[ -e $layer/usr/${library#/usr/} ]] && continue 2
+		done
+		install -D "$library" "$root/usr/${library#/usr/}"
 	done
 }
 

@@ -43,7 +43,7 @@ class Program:
         plan = PLAN.match(line)
         result = RESULT.match(line)
         if plan and not plan[1]:
-            self.planned = int(plan[2])
+            self.planned = (self.planned or 0) + int(plan[2])
         elif result:
             self.add_result(len(result[1]), result[2] == "ok", result[3])
         elif line.startswith("Bail out!"):

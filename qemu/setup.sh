@@ -14,7 +14,7 @@
 # Host tools, all from Debian.
 TOOLS=(
 	# building
-	bc bison flex g++ libelf-dev libgtest-dev libmnl-dev libssl-dev make
+	bc bison flex g++ libcli11-dev libelf-dev libgtest-dev libmnl-dev libssl-dev make
 	pahole rsync
 	# checking
 	clang clang-format codespell llvm perl python3 shellcheck sparse

@@ -6,9 +6,12 @@
 . "$(dirname "$0")/lib.sh"
 load_kernel
 
-[[ -t 0 ]] || refuse "make shell needs a terminal"
-size=$(stty size)
-say "booting Linux $KERNEL_ABI; 'exit' or Ctrl-A X ends it"
-BOOT_SHELL=1 "$GLASS_TOP/qemu/boot.sh" "$BUILD/shell" \
-	quiet GLASS_MODE=shell "GLASS_ROWS=${size% *}" "GLASS_COLUMNS=${size#* }"
-stty sane
+[[ -t 0 && -t 1 ]] || refuse "make shell needs a terminal"
+folder=$(mktemp -d "$BUILD/shell.XXXXXX")
+settings=$(stty -g)
+trap 'stty "$settings"; rm -rf "$folder"' EXIT
+
+say "booting Linux $KERNEL_ABI in QEMU; 'exit' or Ctrl-A X ends it"
+read -r rows columns < <(stty size)
+BOOT_SHELL=1 "$GLASS_TOP/qemu/boot.sh" "$folder" GLASS_MODE=shell \
+	"GLASS_ROWS=$rows" "GLASS_COLUMNS=$columns"

@@ -20,24 +20,42 @@ LIST=$BUILD/kselftest/kselftest-list.txt
 [[ $T =~ ^[A-Za-z0-9_.:/+-]*$ ]] ||
 	refuse "T=$T: only letters, digits and _.:/+- can be asked for"
 
+options=(--tests --folder "$RUN" --earlier "$GLASS_TOP/build/unit/unit.ktap"
+	 --expected-skips "$GLASS_TOP/selftests/expected-skips")
 words=(GLASS_MODE=test "GLASS_SCALE=$GLASS_SCALE")
-options=(--tests --folder "$RUN" --expected-skips "$GLASS_TOP/selftests/expected-skips")
+guest=("$GLASS_TOP/qemu/boot.sh" "$RUN")
+
 if ((GLASS_SCALE > 1)); then
 	words+=("GLASS_TIMEOUT=$((GLASS_SCALE * 120))")
 	options+=(--silence $((GLASS_SCALE * 150)) --timeout $((GLASS_SCALE * 900)))
 fi
+[[ ${CI:-} == true ]] && options+=(--ci)
+
+# T names programs, on this machine or in the guest; else cases of any.
+unit=(unit unit-fuzz)
 if [[ $T ]]; then
+	options+=(--filtered)
+	mapfile -t unit < <(printf '%s\n' "${unit[@]}" | grep -F -- "$T" || true)
 	programs=$(sed 's/^glass://' "$LIST" | grep -F -- "$T" | paste -sd, || true)
 	if [[ $programs ]]; then
 		words+=("GLASS_TESTS=$programs")
+	elif ((${#unit[@]})); then
+		guest=()
 	else
+		export GLASS_T=$T
 		words+=("GLASS_T=$T")
+		unit=(unit)
 	fi
-	options+=(--filtered)
 fi
-[[ ${CI:-} == true ]] && options+=(--ci)
 
 take_lock "$BUILD/test.lock" "a test run"
-say "booting Linux $KERNEL_ABI in QEMU"
-exec "$GLASS_TOP/qemu/guest.py" "${options[@]}" -- \
-	"$GLASS_TOP/qemu/boot.sh" "$RUN" "${words[@]}"
+rm -f "$GLASS_TOP/build/unit/unit.ktap"
+if ((${#unit[@]})); then
+	say "testing the pure layer on this machine"
+	"$GLASS_TOP/qemu/unit.sh" "${unit[@]}"
+fi
+if ((${#guest[@]})); then
+	say "booting Linux $KERNEL_ABI in QEMU"
+	guest+=("${words[@]}")
+fi
+exec "$GLASS_TOP/qemu/guest.py" "${options[@]}" -- "${guest[@]}"
