@@ -15,17 +15,6 @@ load_kernel
 [[ ${KERNEL_ABI:-} ]] || fail "the $KERNEL kernel is not set up: qemu/setup.sh"
 
 LOG=$BUILD/log
-JOBS=${JOBS:-$(nproc)}
-
-# kernel_make FOLDER ARGUMENT...: Kbuild of the kernel under test on a folder.
-kernel_make()
-{
-	local folder=$1
-
-	shift
-	make -j"$JOBS" -C "$KERNEL_DIR/root/$KERNEL_COMMON" \
-		O="$KERNEL_DIR/root/$KERNEL_OBJECTS" M="$folder" "$@"
-}
 
 build_module()
 {
@@ -49,14 +38,14 @@ build_userspace()
 {
 	say "building the tools and the tests"
 	slowly "userspace" "$LOG/userspace.log" \
-		make -j"$JOBS" -C "$GLASS_TOP/userspace" O="$BUILD/userspace" all || exit
+		make -j"$(nproc)" -C "$GLASS_TOP/userspace" O="$BUILD/userspace" all || exit
 }
 
 build_selftests()
 {
 	build_userspace
 	slowly "selftests" "$LOG/selftests.log" \
-		make -j"$JOBS" -C "$GLASS_TOP/selftests" \
+		make -j"$(nproc)" -C "$GLASS_TOP/selftests" \
 			KSFT_DIR="$KERNEL_DIR/source/tools/testing/selftests" \
 			USERSPACE="$BUILD/userspace" OUTPUT="$BUILD/selftests" \
 			COLLECTION_PATH="$BUILD/kselftest" collection || exit

@@ -110,6 +110,16 @@ sync_sources()
 		"$GLASS_TOP/Kbuild" "$GLASS_TOP/module" "$1/"
 }
 
+# kernel_make FOLDER ARGUMENT...: Kbuild of the kernel under test on a folder.
+kernel_make()
+{
+	local folder=$1
+
+	shift
+	make -j"$(nproc)" -C "$KERNEL_DIR/root/$KERNEL_COMMON" \
+		O="$KERNEL_DIR/root/$KERNEL_OBJECTS" M="$folder" "$@"
+}
+
 # load_kernel: reads the description of $KERNEL, and of its unpacked version.
 load_kernel()
 {

@@ -13,5 +13,5 @@ trap 'stty "$settings"; rm -rf "$folder"' EXIT
 
 say "booting Linux $KERNEL_ABI in QEMU; 'exit' or Ctrl-A X ends it"
 read -r rows columns < <(stty size)
-BOOT_SHELL=1 "$GLASS_TOP/qemu/boot.sh" "$folder" GLASS_MODE=shell \
+BOOT_SHELL=1 "$GLASS_TOP/qemu/boot.sh" "$folder" quiet GLASS_MODE=shell \
 	"GLASS_ROWS=$rows" "GLASS_COLUMNS=$columns"

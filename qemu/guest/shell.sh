@@ -3,7 +3,6 @@
 # make shell: the module loaded, a shell with job control.
 
 modprobe glass
-dmesg -n 4
 echo
 echo "glass.ko is loaded; the selftests: /opt/kselftest/run_kselftest.sh"
 echo "'exit' or Ctrl-A X ends the guest."
