@@ -40,11 +40,11 @@ std::string first_line(const std::string &path)
 }
 
 /* Any socket will do to name a device in an ioctl. */
-ifreq device_request()
+ifreq device_request(const char *device)
 {
 	ifreq request = {};
 
-	std::strncpy(request.ifr_name, "glass0", sizeof(request.ifr_name) - 1);
+	std::strncpy(request.ifr_name, device, sizeof(request.ifr_name) - 1);
 	return request;
 }
 
@@ -236,10 +236,10 @@ void enter_new_namespace()
 	must(::unshare(CLONE_NEWNET), "unshare");
 }
 
-void set_device_up(bool up)
+void set_device_up(bool up, const char *device)
 {
 	const glass::Fd fd(static_cast<int>(must(::socket(AF_UNIX, SOCK_DGRAM, 0), "socket")));
-	ifreq request = device_request();
+	ifreq request = device_request(device);
 
 	must(::ioctl(fd.get(), SIOCGIFFLAGS, &request), "SIOCGIFFLAGS");
 	if (up)
@@ -252,7 +252,7 @@ void set_device_up(bool up)
 void set_device_mtu(int mtu)
 {
 	const glass::Fd fd(static_cast<int>(must(::socket(AF_UNIX, SOCK_DGRAM, 0), "socket")));
-	ifreq request = device_request();
+	ifreq request = device_request("glass0");
 
 	request.ifr_mtu = mtu;
 	must(::ioctl(fd.get(), SIOCSIFMTU, &request), "SIOCSIFMTU");

@@ -176,8 +176,8 @@ int in_child(const std::function<int()> &body);
 void drop_capability(int capability);
 /** Moves this process (a case is one) into a new network namespace, where glass0 is up. */
 void enter_new_namespace();
-/** Sets glass0 of this namespace up or down. */
-void set_device_up(bool up);
+/** Sets a device of this namespace up or down. */
+void set_device_up(bool up, const char *device = "glass0");
 /** Sets the MTU of glass0, in bytes. */
 void set_device_mtu(int mtu);
 
