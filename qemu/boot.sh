@@ -45,7 +45,7 @@ find_accel()
 folder=$1
 shift
 mkdir -p "$folder"
-rm -f "$folder/verdict" "$folder/console.log"
+rm -f "$folder"/{verdict,console.log,monitor}
 cat "$BUILD/base.cpio" "$BUILD/tests.cpio" >"$folder/initrd"
 
 accel=${BOOT_ACCEL:-$(find_accel)}
@@ -61,7 +61,7 @@ qemu=(
 	-nodefaults -no-user-config -display none -no-reboot
 	-kernel "$KERNEL_DIR/root/boot/vmlinuz-$KERNEL_ABI"
 	-initrd "$folder/initrd"
-	-append "console=ttyS0 loglevel=5 panic=-1 oops=panic slab_nomerge ${KERNEL_CMDLINE:-} $*"
+	-append "console=ttyS0 loglevel=5 panic=-1 oops=panic unknown_nmi_panic slab_nomerge ${KERNEL_CMDLINE:-} $*"
 )
 if [[ ${BOOT_DRIVE:-} ]]; then
 	qemu+=(-blockdev "driver=file,filename=${BOOT_DRIVE//,/,,},node-name=file,read-only=on"
@@ -70,10 +70,12 @@ fi
 if [[ ${BOOT_SHELL:-} ]]; then
 	exec "${qemu[@]}" -serial mon:stdio
 fi
-# With its own death tied to that of whoever watches it.
+# In the folder, because a socket's name must be short. With its own death tied to that of whoever watches it.
+cd "$folder"
 exec setpriv --pdeathsig KILL "${qemu[@]}" \
 	-serial "file:$folder/console.log" -device virtio-serial-pci \
 	-chardev file,id=report,path=/dev/stdout \
 	-device virtserialport,chardev=report,name=report \
 	-chardev "file,id=verdict,path=$folder/verdict" \
-	-device virtserialport,chardev=verdict,name=verdict
+	-device virtserialport,chardev=verdict,name=verdict \
+	-chardev socket,id=monitor,path=monitor,server=on,wait=off -mon monitor

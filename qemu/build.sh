@@ -53,7 +53,7 @@ build_selftests()
 
 take_lock "$BUILD/lock" "building in build/$KERNEL"
 mkdir -p "$BUILD"
-for part in "${@:-module userspace selftests}"; do
+for part in "${@:-module selftests}"; do
 	for one in $part; do
 		"build_$one"
 	done

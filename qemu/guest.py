@@ -12,6 +12,7 @@ import os
 import re
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -58,23 +59,34 @@ class Guest:
 
     def kill(self, why):
         """Ends the guest and remembers why."""
-        self.killed = self.killed or why
+        if not self.killed:
+            self.killed = why
+            self.ask_where()
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
 
+    def ask_where(self):
+        """Has the kernel say on the console where it hangs: an NMI panics it."""
+        path = os.path.join(self.args.folder, "monitor")
+        try:
+            with socket.socket(socket.AF_UNIX) as monitor:
+                monitor.settimeout(3)
+                monitor.connect(path)
+                monitor.sendall(b"nmi\n")
+                self.process.wait(timeout=3)
+        except (OSError, subprocess.TimeoutExpired):
+            pass  # it cannot even say that
+
     def watch(self):
-        """Kills a guest that is silent, or runs, for too long."""
+        """Kills a guest that is silent, or runs, for too long.
+
+        Only the report counts: a kernel that hangs may still complain.
+        """
         now = time.monotonic()
-        size = 0
-        if os.path.exists(self.console):
-            size = os.path.getsize(self.console)
-        if size != getattr(self, "console_size", None):
-            self.console_size = size
-            self.last_word = now
         if now - self.last_word > self.args.silence:
-            self.kill(f"it said nothing for {self.args.silence} s")
+            self.kill(f"it reported nothing for {self.args.silence} s")
         if now - self.started > self.args.timeout:
             self.kill(f"it ran for more than {self.args.timeout} s")
 
@@ -122,8 +134,10 @@ class Guest:
         with open(self.console, encoding="utf-8", errors="replace") as log:
             complaints = [line.strip() for line in log
                           if KERNEL_LINE.match(line) and COMPLAINT.search(line)]
-        for line in complaints[:5]:
-            yield f"the kernel complained: {line}"
+        if complaints:
+            more = len(complaints) - 1
+            yield f"the kernel complained: {complaints[0]}" + \
+                (f" (and {more} more lines)" if more else "")
 
 
 def expected_skips(path):
@@ -212,7 +226,8 @@ def run_guest(args, collection):
                 if line is not None:
                     print(line, flush=True)
     except BaseException:
-        guest.kill("interrupted")
+        guest.killed = "interrupted"
+        guest.kill("")
         raise
     return list(guest.faults())
 
@@ -221,8 +236,10 @@ def main():
     """Exit status: 0 passed, 1 failed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", required=True)
-    parser.add_argument("--silence", type=int, default=180)
-    parser.add_argument("--timeout", type=int, default=900)
+    parser.add_argument("--silence", type=int, default=180,
+                        help="seconds without a report: the guest hangs")
+    parser.add_argument("--timeout", type=int, default=900,
+                        help="seconds that the guest may run")
     parser.add_argument("--tests", action="store_true",
                         help="the report is a kselftest run: count it")
     parser.add_argument("--filtered", action="store_true")
@@ -253,11 +270,15 @@ def main():
     for fault in faults:
         print("FAILED " + fault)
     failed = collection.count("failed") + len(faults)
-    if failed and args.command:
-        print(f"the console log: {os.path.join(args.folder, 'console.log')}")
-    if args.tests:
+    log = f"the console log: {os.path.join(args.folder, 'console.log')}"
+    if not args.tests:
+        print(log if faults else "", end="\n" if faults else "")
+    else:
+        if failed and not faults and args.command:
+            note(log)
         print(f"{collection.count('passed')} passed, {failed} failed, "
-              f"{collection.count('skipped')} skipped")
+              f"{collection.count('skipped')} skipped"
+              + (f"; {log}" if faults and args.command else ""))
     return 1 if failed else 0
 
 

@@ -25,9 +25,12 @@ options=(--tests --folder "$RUN" --earlier "$GLASS_TOP/build/unit/unit.ktap"
 words=(GLASS_MODE=test "GLASS_SCALE=$GLASS_SCALE")
 guest=("$GLASS_TOP/qemu/boot.sh" "$RUN")
 
+# A program that does more gets more time; settings say how much at scale 1. A
+# guest that is silent for longer than a program may run hangs.
+options+=(--silence "${GUEST_SILENCE:-$((GLASS_SCALE * 150))}"
+	  --timeout "${GUEST_TIMEOUT:-$((GLASS_SCALE * 900))}")
 if ((GLASS_SCALE > 1)); then
 	words+=("GLASS_TIMEOUT=$((GLASS_SCALE * 120))")
-	options+=(--silence $((GLASS_SCALE * 150)) --timeout $((GLASS_SCALE * 900)))
 fi
 [[ ${CI:-} == true ]] && options+=(--ci)
 
