@@ -130,7 +130,7 @@ step()
 		return
 	fi
 	touch "$stamp.new"
-	if (trap - ERR; set +e; slowly "$name" "$log" "check_$name" 2>/dev/null); then
+	if (trap - ERR; set +e; slowly -q "$name" "$log" "check_$name"); then
 		mv "$stamp.new" "$stamp"
 		note "ok   $name"
 	else

@@ -31,12 +31,19 @@ refuse() { printf 'glass: %s\n' "$*" >&2; exit 2; }
 # fail LINE...: something that should have worked did not.
 fail() { printf 'glass: %s\n' "$*" >&2; exit 1; }
 
-# slowly LABEL LOG COMMAND...: runs COMMAND with its output in LOG, and tells
-# every 5 s that it still runs. Shows the log's end when it fails.
+# slowly [-q] LABEL LOG COMMAND...: runs COMMAND with its output in LOG, and
+# tells every 5 s that it still runs. Shows the log's end when it fails; not
+# with -q: the caller has a line of its own to say.
 slowly()
 {
-	local label=$1 log=$2 job ticker status=0
+	local quiet='' label log job ticker status=0
 
+	if [[ $1 == -q ]]; then
+		quiet=1
+		shift
+	fi
+	label=$1
+	log=$2
 	shift 2
 	mkdir -p "$(dirname "$log")"
 	"$@" >"$log" 2>&1 </dev/null &
@@ -55,7 +62,7 @@ slowly()
 	wait "$job" || status=$?
 	kill "$ticker" 2>/dev/null || true
 	wait "$ticker" 2>/dev/null || true
-	if ((status)); then
+	if ((status)) && [[ ! $quiet ]]; then
 		tail -n 30 "$log" >&2
 		printf 'glass: %s failed (%s); the whole log: %s\n' \
 		       "$label" "$status" "$log" >&2

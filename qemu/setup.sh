@@ -112,11 +112,11 @@ install_tools()
 		say "installing host tools: ${missing[*]}"
 		# A foreign source that cannot be reached is not our business:
 		# what counts is whether our packages can be installed.
-		slowly "reading the package lists" "$log" \
+		slowly -q "reading the package lists" "$log" \
 			as_root apt-get -q update || true
 		apt_install -s install "${missing[@]}" >"$log" 2>&1 ||
 			refuse "apt cannot install them (no network, or the sources lack them): $(grep -m1 '^E:' "$log" || tail -n 1 "$log")"
-		slowly "installing" "$log" apt_install install "${missing[@]}" ||
+		slowly -q "installing" "$log" apt_install install "${missing[@]}" ||
 			refuse "apt could not install them (no network?): see $log"
 	done
 }
@@ -170,22 +170,25 @@ private_update()
 	if [[ ! -s $PRIVATE/sources.list ]]; then
 		# A machine that never ran apt-get update (a container).
 		check_root "the package lists"
-		slowly "reading the package lists" "$GLASS_CACHE/log/apt.log" \
+		slowly -q "reading the package lists" "$GLASS_CACHE/log/apt.log" \
 			as_root apt-get -q update || true
 		debian_sources "$@" >"$PRIVATE/sources.list"
 	fi
 	[[ -s $PRIVATE/sources.list ]] ||
 		refuse "apt knows no Debian source on this machine, or has no network (apt-get update)"
-	slowly "reading the package lists" "$GLASS_CACHE/log/update.log" \
+	slowly -q "reading the package lists" "$GLASS_CACHE/log/update.log" \
 		private_apt apt-get -o APT::Update::Error-Mode=any update ||
 		refuse "the apt sources cannot be reached (no network?): see $GLASS_CACHE/log/update.log"
 }
 
-# candidate PACKAGE: its version, if apt has one.
-candidate()
+# versions PACKAGE: those that apt has, the one that it would install first
+# (backports are never that one), then the newest first.
+versions()
 {
 	private_apt apt-cache policy "$1" 2>/dev/null |
 		sed -n 's/^  Candidate: //p' | grep -v '^(none)$' || true
+	private_apt apt-cache madison "$1" 2>/dev/null |
+		awk '$6 != "Sources" { print $3 }' | sort -uVr
 }
 
 # field PACKAGE=VERSION FIELD
@@ -199,13 +202,15 @@ field()
 choose_kernel()
 {
 	for meta in $KERNEL_META; do
-		version=$(candidate "$meta")
-		[[ $version ]] || continue
-		dpkg --compare-versions "$version" ge "$KERNEL_OLDEST" || continue
-		abi=$(field "$meta=$version" Depends |
-		      grep -oE 'linux-image-[0-9][^ ,]*' | head -n 1)
-		abi=${abi#linux-image-}
-		[[ $abi ]] && return 0
+		for version in $(versions "$meta"); do
+			dpkg --compare-versions "$version" ge "$KERNEL_OLDEST" ||
+				continue
+			abi=$(field "$meta=$version" Depends |
+			      grep -oE 'linux-image-[0-9][^ ,]*' | head -n 1 ||
+			      true)
+			abi=${abi#linux-image-}
+			[[ $abi ]] && return 0
+		done
 	done
 	return 1
 }
@@ -218,7 +223,7 @@ download()
 	shift
 	for package; do
 		note "downloading ${package%%=*}, $(($(field "$package" Size) >> 20)) MiB"
-		(cd "$folder" && slowly "${package%%=*}" "$GLASS_CACHE/log/download.log" \
+		(cd "$folder" && slowly -q "${package%%=*}" "$GLASS_CACHE/log/download.log" \
 			private_apt apt-get download "$package") ||
 			refuse "could not download ${package%%=*} (no network?)"
 	done

@@ -18,26 +18,30 @@ report()
 {
 	local name=$1 target=$2 status=0
 
-	slowly "$name" "$OUT/$name.log" \
+	slowly -q "$name" "$OUT/$name.log" \
 		make -s -C "$GLASS_TOP/selftests/unit" O="$OUT" RUNS="$RUNS" \
-			"$target" 2>/dev/null || status=$?
-	echo "# selftests: glass: $name"
-	# What the fuzzer says on its way is of no interest, unless it failed.
-	if [[ $target != fuzz ]] || ((status)); then
-		sed 's/^/# /' "$OUT/$name.log"
-	fi
-	if ((status)); then
-		echo "not ok 1 selftests: glass: $name # exit=$status"
-	else
-		echo "ok 1 selftests: glass: $name"
-	fi
+			"$target" || status=$?
+	{
+		echo "# selftests: glass: $name"
+		# What the fuzzer says on its way is of no interest, unless it
+		# failed.
+		if [[ $target != fuzz ]] || ((status)); then
+			sed 's/^/# /' "$OUT/$name.log"
+		fi
+		if ((status)); then
+			echo "not ok 1 selftests: glass: $name # exit=$status"
+		else
+			echo "ok 1 selftests: glass: $name"
+		fi
+	} >>"$OUT/unit.ktap"
 }
 
 (($#)) || set -- unit unit-fuzz
 take_lock "$OUT/lock" "building in $OUT"
+: >"$OUT/unit.ktap"
 for name; do
 	case $name in
 	unit) report unit check ;;
 	unit-fuzz) report unit-fuzz fuzz ;;
 	esac
-done >"$OUT/unit.ktap"
+done
