@@ -265,6 +265,8 @@ unpack_kernel()
 		*) dpkg-deb -x "$deb" "$to/root" ;;
 		esac
 	done
+	# Debian 12 has the modules in /lib, Debian 13 in /usr/lib.
+	[[ -e $to/root/lib ]] || ln -s usr/lib "$to/root/lib"
 	PATH=$PATH:/usr/sbin:/sbin depmod -b "$to/root" "$abi"
 }
 
