@@ -52,8 +52,9 @@ check_sparse()
 
 # The stock kernel is built by gcc, and Debian's headers insist on it. So clang
 # reads each file with gcc's own command line (W=1), less what only gcc knows,
-# and only for its warnings. The kernel's headers use named address spaces of
-# gcc's, which clang takes for a repeated word.
+# and only for its warnings. Those that the kernel's own headers cause do not
+# count: named address spaces of gcc's, which clang takes for a repeated word,
+# and sums of different enumerations.
 clang_one()
 {
 	local command argument skip=
@@ -76,7 +77,8 @@ clang_one()
 	done
 	cd "$KERNEL_DIR/root/$KERNEL_OBJECTS" &&
 		clang "${arguments[@]}" -Qunused-arguments -Wno-gnu \
-			-Wno-unknown-warning-option -Wno-duplicate-decl-specifier
+			-Wno-unknown-warning-option \
+			-Wno-duplicate-decl-specifier -Wno-enum-enum-conversion
 }
 
 check_clang()
