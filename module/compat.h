@@ -10,6 +10,7 @@
 #include <linux/net.h>
 #include <linux/netdevice.h>
 #include <linux/version.h>
+#include <net/rtnetlink.h>
 #include <net/sock.h>
 
 /* netdev_lockdep_set_classes() moved to a header of its own. */
@@ -65,6 +66,36 @@ static inline int glass_prot_recvmsg(struct sock *sk, struct msghdr *msg,
 	return sk->sk_prot->recvmsg(sk, msg, len, flags);
 #endif
 }
+
+/*
+ * rtnl_link_ops.newlink() takes its parameters in a structure. A table names
+ * glass_shim_newlink(fn), after GLASS_SHIM_NEWLINK(fn).
+ */
+#ifndef GLASS_HAVE_NEWLINK_PARAMS
+struct rtnl_newlink_params {
+	struct net	*src_net;
+	struct nlattr	**tb;
+	struct nlattr	**data;
+};
+
+#define GLASS_SHIM_NEWLINK(fn)						\
+static int fn##_shim(struct net *src_net, struct net_device *dev,	\
+		     struct nlattr *tb[], struct nlattr *data[],	\
+		     struct netlink_ext_ack *extack)			\
+{									\
+	struct rtnl_newlink_params params = {				\
+		.src_net = src_net, .tb = tb, .data = data,		\
+	};								\
+									\
+	return fn(dev, &params, extack);				\
+}
+
+#define glass_shim_newlink(fn) fn##_shim
+#else
+#define GLASS_SHIM_NEWLINK(fn) \
+	static_assert(__same_type(&(fn), ((struct rtnl_link_ops *)NULL)->newlink))
+#define glass_shim_newlink(fn) (fn)
+#endif
 
 /* sk_drops is counted by a helper. */
 #ifndef GLASS_HAVE_SK_DROPS_INC

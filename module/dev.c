@@ -79,11 +79,6 @@ static int glass_dev_ndo_init(struct net_device *dev)
 	return 0;
 }
 
-static void glass_dev_ndo_uninit(struct net_device *dev)
-{
-	glass_route_del_local(dev_net(dev), dev);
-}
-
 /* priv_destructor: the last reference has gone. */
 static void glass_dev_free(struct net_device *dev)
 {
@@ -94,7 +89,6 @@ static void glass_dev_free(struct net_device *dev)
 
 static const struct net_device_ops glass_dev_ops = {
 	.ndo_init	= glass_dev_ndo_init,
-	.ndo_uninit	= glass_dev_ndo_uninit,
 	.ndo_start_xmit	= glass_dev_xmit,
 };
 
@@ -134,12 +128,6 @@ static void glass_dev_setup(struct net_device *dev)
 	dev->priv_destructor = glass_dev_free;
 }
 
-/* glass0's kind. It has no dellink: what every namespace has stays. */
-static struct rtnl_link_ops glass_dev_local_ops __read_mostly = {
-	.kind		= "glass",
-	.priv_size	= sizeof(struct glass_dev),
-};
-
 /* The address of the device that owns a node: locally administered. */
 static void dev_set_address(struct net_device *dev, u32 node)
 {
@@ -148,6 +136,102 @@ static void dev_set_address(struct net_device *dev, u32 node)
 	put_unaligned_be32(node, addr + 2);
 	eth_hw_addr_set(dev, addr);
 }
+
+static const struct nla_policy link_policy[IFLA_GLASS_MAX + 1] = {
+	[IFLA_GLASS_NODE]	= { .type = NLA_U32 },
+};
+
+/* rtnl_link_ops.newlink: ip link add NAME type glass node NODE. RTNL held. */
+static int glass_dev_newlink(struct net_device *dev,
+			     struct rtnl_newlink_params *params,
+			     struct netlink_ext_ack *extack)
+{
+	struct nlattr **data = params->data;
+	u32 node;
+	int err;
+
+	if (!data || !data[IFLA_GLASS_NODE]) {
+		NL_SET_ERR_MSG(extack, "Which node shall the device own?");
+		return -EINVAL;
+	}
+	node = nla_get_u32(data[IFLA_GLASS_NODE]);
+	if (!params->tb[IFLA_ADDRESS])
+		dev_set_address(dev, node);
+
+	err = register_netdevice(dev);
+	if (err)
+		return err;
+	err = glass_route_add_local(dev, node, false, extack);
+	if (err)
+		unregister_netdevice(dev);
+	return err;
+}
+
+static size_t glass_dev_get_size(const struct net_device *dev)
+{
+	return nla_total_size(sizeof(u32));
+}
+
+static int glass_dev_fill_info(struct sk_buff *skb,
+			       const struct net_device *dev)
+{
+	const struct glass_route *route = glass_route_of_dev(dev);
+
+	/* It has none while it comes and goes. */
+	return route ? nla_put_u32(skb, IFLA_GLASS_NODE, route->node) : 0;
+}
+
+static void glass_dev_dellink(struct net_device *dev, struct list_head *head)
+{
+	unregister_netdevice_queue(dev, head);
+}
+
+GLASS_SHIM_NEWLINK(glass_dev_newlink);
+
+static struct rtnl_link_ops glass_dev_link_ops __read_mostly = {
+	.kind		= "glass",
+	.priv_size	= sizeof(struct glass_dev),
+	.setup		= glass_dev_setup,
+	.maxtype	= IFLA_GLASS_MAX,
+	.policy		= link_policy,
+	.newlink	= glass_shim_newlink(glass_dev_newlink),
+	.dellink	= glass_dev_dellink,
+	.get_size	= glass_dev_get_size,
+	.fill_info	= glass_dev_fill_info,
+};
+
+/* glass0 is of the same kind, but has no dellink: what every namespace has stays. */
+static struct rtnl_link_ops glass_dev_local_ops __read_mostly = {
+	.kind		= "glass",
+	.priv_size	= sizeof(struct glass_dev),
+	.get_size	= glass_dev_get_size,
+	.fill_info	= glass_dev_fill_info,
+};
+
+/**
+ * glass_dev_is_glass - is a device one of ours?
+ * @dev: the device
+ *
+ * Context: any.
+ * Return: whether it is.
+ */
+bool glass_dev_is_glass(const struct net_device *dev)
+{
+	return dev->netdev_ops == &glass_dev_ops;
+}
+
+/* The device of any kind goes: its routes go first. RTNL held. */
+static int dev_event(struct notifier_block *block, unsigned long event,
+		     void *ptr)
+{
+	if (event == NETDEV_UNREGISTER)
+		glass_route_del_dev(netdev_notifier_info_to_dev(ptr));
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block dev_notifier = {
+	.notifier_call	= dev_event,
+};
 
 static int __net_init dev_net_init(struct net *net)
 {
@@ -166,7 +250,9 @@ static int __net_init dev_net_init(struct net *net)
 	err = register_netdevice(dev);
 	if (err)
 		goto free_dev;
-	glass_route_add_local(net, dev);
+	err = glass_route_add_local(dev, GLASS_NODE_LOCAL, false, NULL);
+	if (err)
+		goto unregister;
 	/* Who autoloads the family by socket() may not set a device up. */
 	err = dev_open(dev, NULL);
 	if (err)
@@ -187,19 +273,22 @@ free_dev:
 
 /*
  * Namespaces go, or the module. Taking the devices away flushes every frame
- * that is still on one of them.
+ * that is still on one of them. Attached devices stay, but their routes go.
  */
 static void __net_exit dev_net_exit_batch(struct list_head *nets)
 {
 	LIST_HEAD(devices);
+	struct net_device *dev;
 	struct net *net;
 
 	rtnl_lock();
 	list_for_each_entry(net, nets, exit_list) {
-		struct net_device *dev = glass_route_local(net);
-
-		if (dev)
-			unregister_netdevice_queue(dev, &devices);
+		for_each_netdev(net, dev) {
+			if (dev->rtnl_link_ops == &glass_dev_local_ops)
+				unregister_netdevice_queue(dev, &devices);
+			else if (!glass_dev_is_glass(dev))
+				glass_route_del_dev(dev);
+		}
 	}
 	unregister_netdevice_many(&devices);
 	rtnl_unlock();
@@ -218,17 +307,36 @@ static struct pernet_operations dev_net_ops = {
  */
 int __init glass_dev_init(void)
 {
-	return register_pernet_device(&dev_net_ops);
+	int err;
+
+	err = register_netdevice_notifier(&dev_notifier);
+	if (err)
+		return err;
+	err = register_pernet_device(&dev_net_ops);
+	if (err)
+		goto unregister_notifier;
+	err = rtnl_link_register(&glass_dev_link_ops);
+	if (err)
+		goto unregister_pernet;
+	return 0;
+
+unregister_pernet:
+	unregister_pernet_device(&dev_net_ops);
+unregister_notifier:
+	unregister_netdevice_notifier(&dev_notifier);
+	return err;
 }
 
 /**
- * glass_dev_exit - take every glass0 away
+ * glass_dev_exit - take every device away
  *
  * Context: process, may sleep. No frame is on any of them on return.
  */
 void glass_dev_exit(void)
 {
+	rtnl_link_unregister(&glass_dev_link_ops);
 	unregister_pernet_device(&dev_net_ops);
+	unregister_netdevice_notifier(&dev_notifier);
 }
 
 /**
@@ -244,6 +352,9 @@ void glass_dev_exit(void)
  */
 bool glass_dev_may_alter(const struct net_device *dev)
 {
+	/* What another device does, and what is behind it, is not known. */
+	if (!glass_dev_is_glass(dev))
+		return true;
 	if (rcu_dereference(netdev_get_tx_queue(dev, 0)->qdisc)->enqueue)
 		return true;
 #ifdef CONFIG_NET_XGRESS

@@ -10,6 +10,7 @@ struct net_device;
 int glass_dev_init(void);
 void glass_dev_exit(void);
 
+bool glass_dev_is_glass(const struct net_device *dev);
 bool glass_dev_may_alter(const struct net_device *dev);
 
 #endif /* GLASS_DEV_H */

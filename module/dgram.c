@@ -31,35 +31,18 @@ static void dgram_join(struct sock *sk, struct glass_addr peer, u32 node)
 static int glass_dgram_connect(struct sock *sk, struct sockaddr_unsized *uaddr,
 			       int len)
 {
-	struct glass_sock *gs = glass_sk(sk);
-	struct glass_route route;
+	struct glass_dgram_way way;
 	struct glass_addr peer;
-	bool is_local;
-	u32 node;
 	int err;
 
 	err = glass_addr_read_dest(&peer, (struct sockaddr_glass *)uaddr, len);
 	if (err)
 		return err;
-
-	rcu_read_lock();
-	err = glass_route_lookup(&route, sock_net(sk), peer.node);
-	if (!err) {
-		node = route.src_node;
-		is_local = route.is_local;
-	}
-	rcu_read_unlock();
+	err = glass_dgram_find_way(sk, &peer, &way);
 	if (err)
 		return err;
-
-	if (is_local) {
-		struct glass_flow flow = {
-			.src		= gs->local,
-			.dst		= peer,
-			.protocol	= sk->sk_protocol,
-		};
-
-		err = glass_dgram_check_receiver(sk, &flow);
+	if (way.is_local) {
+		err = glass_dgram_check_receiver(sk, &way);
 		/* That it reads no more is for a send to say. */
 		if (err && err != -EPIPE)
 			return err;
@@ -69,7 +52,7 @@ static int glass_dgram_connect(struct sock *sk, struct sockaddr_unsized *uaddr,
 	if (err)
 		return err;
 	glass_room_unwatch(sk);
-	dgram_join(sk, peer, node);
+	dgram_join(sk, peer, way.flow.src.node);
 	/* Who waits to send to this socket may have become a third party. */
 	glass_room_wake(sk);
 	return 0;
@@ -143,13 +126,18 @@ static int glass_dgram_socketpair(struct socket *sock1, struct socket *sock2)
 static bool dgram_peer_is_full(struct sock *sk)
 {
 	struct glass_addr peer = glass_addr_peek(&glass_sk(sk)->remote);
-	struct sock *receiver;
+	const struct glass_route *route;
+	struct sock *receiver = NULL;
 	bool full = false;
 
-	if (!glass_addr_is_set(&peer) ||
-	    !glass_route_is_local(sock_net(sk), peer.node))
+	if (!glass_addr_is_set(&peer))
 		return false;
-	receiver = glass_port_lookup(sock_net(sk), sk->sk_protocol, &peer);
+	rcu_read_lock();
+	route = glass_route_lookup(sock_net(sk), peer.node);
+	if (!IS_ERR(route) && route->is_local)
+		receiver = glass_port_lookup(sock_net(sk), sk->sk_protocol,
+					     &peer, route->ifindex);
+	rcu_read_unlock();
 	if (!receiver)
 		return false;
 	if (receiver != sk && glass_room_is_full(receiver)) {

@@ -5,18 +5,38 @@
 
 #include <linux/types.h>
 
-struct glass_flow;
+#include "output.h"
+
 struct msghdr;
 struct sk_buff;
 struct sock;
 
+/**
+ * struct glass_dgram_way - how a message gets to its receiver
+ * @flow: from where to where; the source's port may be GLASS_PORT_ANY still
+ * @headroom: bytes in front of the payload
+ * @max_payload: bytes of the longest message
+ * @ifindex: the device
+ * @is_local: the receiver is in this namespace: it can be asked
+ */
+struct glass_dgram_way {
+	struct glass_flow	flow;
+	u32			headroom;
+	u32			max_payload;
+	int			ifindex;
+	bool			is_local;
+};
+
 /* dgram_io.c */
+int glass_dgram_find_way(struct sock *sk, const struct glass_addr *dst,
+			 struct glass_dgram_way *way);
 int glass_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
 int glass_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 			int flags);
 int glass_dgram_backlog_rcv(struct sock *sk, struct sk_buff *skb);
 void glass_dgram_purge(struct sock *sk);
-int glass_dgram_check_receiver(struct sock *sk, const struct glass_flow *flow);
+int glass_dgram_check_receiver(struct sock *sk,
+			       const struct glass_dgram_way *way);
 
 /* dgram.c */
 int glass_dgram_init(void);

@@ -156,82 +156,112 @@ int glass_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 
 /* --- Sending ----------------------------------------------------------- */
 
-/* May @sk, whose name is @local, send to @receiver? A look without its lock. */
-static int dgram_may_send(struct sock *receiver, const struct glass_addr *local)
+/* May @src send to @receiver? A look without the receiver's lock. */
+static int dgram_may_send(struct sock *receiver, const struct glass_addr *src)
 {
 	struct glass_addr remote = glass_addr_peek(&glass_sk(receiver)->remote);
 
 	if (READ_ONCE(receiver->sk_shutdown) & RCV_SHUTDOWN)
 		return -EPIPE;
-	if (glass_addr_is_set(&remote) && remote.port != local->port)
+	if (glass_addr_is_set(&remote) && !glass_addr_equal(&remote, src))
 		return -EPERM;
 	return 0;
 }
 
-/*
- * Read where a message goes and where it comes from. *flow is the sender's own
- * state at one instant, taken under its lock.
+/**
+ * glass_dgram_find_way - how a message from a socket gets somewhere
+ * @sk: the sender; if it is connected there, its cached route is used
+ * @dst: the receiver
+ * @way: filled in on success
+ *
+ * Context: process, socket lock held.
+ * Return: 0, or as glass_output_route().
  */
-static int dgram_flow(struct sock *sk, const struct msghdr *msg,
-		      struct glass_flow *flow)
+int glass_dgram_find_way(struct sock *sk, const struct glass_addr *dst,
+			 struct glass_dgram_way *way)
 {
 	struct glass_sock *gs = glass_sk(sk);
+	const struct glass_route *route;
 	int err = 0;
 
+	sock_owned_by_me(sk);
+	way->flow = (struct glass_flow) {
+		.src		= gs->local,
+		.dst		= *dst,
+		.bound_dev_if	= READ_ONCE(sk->sk_bound_dev_if),
+		.protocol	= sk->sk_protocol,
+	};
+	if (dst->node == gs->remote.node)
+		way->flow.cache = gs->route;
+
+	rcu_read_lock();
+	route = glass_output_route(sock_net(sk), &way->flow);
+	if (IS_ERR(route)) {
+		err = PTR_ERR(route);
+	} else {
+		if (way->flow.src.node == GLASS_NODE_ANY)
+			way->flow.src.node = route->src_node;
+		way->headroom = glass_output_headroom(route);
+		way->max_payload = glass_output_max_payload(route);
+		way->ifindex = route->ifindex;
+		way->is_local = route->is_local;
+	}
+	rcu_read_unlock();
+
+	if (dst->node == gs->remote.node)
+		gs->route = way->flow.cache;
+	return err;
+}
+
+/* Read where a message goes, and find the way there. */
+static int dgram_find_way(struct sock *sk, const struct msghdr *msg, size_t len,
+			  struct glass_dgram_way *way)
+{
+	struct glass_addr dst;
+	int err;
+
 	if (msg->msg_namelen) {
-		err = glass_addr_read_dest(&flow->dst, msg->msg_name,
+		err = glass_addr_read_dest(&dst, msg->msg_name,
 					   msg->msg_namelen);
 		if (err)
 			return err;
 	}
 
 	lock_sock(sk);
-	flow->src = gs->local;
-	if (!msg->msg_namelen) {
-		flow->dst = gs->remote;
-		if (!glass_addr_is_set(&flow->dst))
-			err = -ENOTCONN;
-	}
+	if (!msg->msg_namelen)
+		dst = glass_sk(sk)->remote;
+	if (glass_addr_is_set(&dst))
+		err = glass_dgram_find_way(sk, &dst, way);
+	else
+		err = -ENOTCONN;
 	release_sock(sk);
-	flow->protocol = sk->sk_protocol;
+	if (!err && len > way->max_payload)
+		err = -EMSGSIZE;
 	return err;
 }
 
-/* Can a message of @len bytes go to @node, and what does it need in front? */
-static int dgram_route(struct sock *sk, u32 node, size_t len, u32 *headroom,
-		       bool *is_local)
+static struct sock *dgram_receiver(struct sock *sk,
+				   const struct glass_dgram_way *way)
 {
-	struct glass_route route;
-	int err;
-
-	rcu_read_lock();
-	err = glass_route_lookup(&route, sock_net(sk), node);
-	if (!err) {
-		*headroom = glass_output_headroom(&route);
-		*is_local = route.is_local;
-		if (len > glass_output_max_payload(&route))
-			err = -EMSGSIZE;
-	}
-	rcu_read_unlock();
-	return err;
+	return glass_port_lookup(sock_net(sk), way->flow.protocol,
+				 &way->flow.dst, way->ifindex);
 }
 
 /*
- * Wait until the receiver that @flow names and the sender's own buffer have
- * room. The receiver is here, so its refusals are the sender's errors.
+ * Wait until the local receiver and the sender's own buffer have room. The
+ * receiver is here, so its refusals are the sender's errors.
  */
-static int dgram_wait_for_room(struct sock *sk, const struct glass_flow *flow,
-			       long *timeo)
+static int dgram_wait_for_room(struct sock *sk,
+			       const struct glass_dgram_way *way, long *timeo)
 {
 	struct sock *receiver;
 	int err;
 
 	for (;;) {
-		receiver = glass_port_lookup(sock_net(sk), flow->protocol,
-					     &flow->dst);
+		receiver = dgram_receiver(sk, way);
 		if (!receiver)
 			return -ECONNREFUSED;
-		err = dgram_may_send(receiver, &flow->src);
+		err = dgram_may_send(receiver, &way->flow.src);
 		if (!err)
 			err = sock_error(sk);
 		if (!err && READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
@@ -251,11 +281,10 @@ static int dgram_wait_for_room(struct sock *sk, const struct glass_flow *flow,
  * A connected socket was told EAGAIN: its pollers want to hear of room even if
  * they do not look again first (edge-triggered ones do not).
  */
-static void dgram_watch_peer(struct sock *sk, const struct glass_addr *peer)
+static void dgram_watch_peer(struct sock *sk, const struct glass_dgram_way *way)
 {
-	struct sock *receiver;
+	struct sock *receiver = dgram_receiver(sk, way);
 
-	receiver = glass_port_lookup(sock_net(sk), sk->sk_protocol, peer);
 	if (!receiver)
 		return;
 	lock_sock(sk);
@@ -300,8 +329,8 @@ static struct sk_buff *dgram_alloc(struct sock *sk, struct msghdr *msg,
  * same room in their buffer; the one that comes too late waits again.
  */
 static struct sk_buff *dgram_alloc_local(struct sock *sk, struct msghdr *msg,
-					 size_t len, u32 headroom,
-					 const struct glass_flow *flow)
+					 size_t len,
+					 const struct glass_dgram_way *way)
 {
 	bool noblock = msg->msg_flags & MSG_DONTWAIT;
 	long timeo = sock_sndtimeo(sk, noblock);
@@ -309,12 +338,12 @@ static struct sk_buff *dgram_alloc_local(struct sock *sk, struct msghdr *msg,
 	int err;
 
 	do {
-		err = dgram_wait_for_room(sk, flow, &timeo);
+		err = dgram_wait_for_room(sk, way, &timeo);
 		if (err == -EAGAIN && !msg->msg_namelen)
-			dgram_watch_peer(sk, &flow->dst);
+			dgram_watch_peer(sk, way);
 		if (err)
 			return ERR_PTR(err);
-		skb = dgram_alloc(sk, msg, len, headroom, true);
+		skb = dgram_alloc(sk, msg, len, way->headroom, true);
 	} while (!noblock && skb == ERR_PTR(-EAGAIN));
 	return skb;
 }
@@ -322,21 +351,21 @@ static struct sk_buff *dgram_alloc_local(struct sock *sk, struct msghdr *msg,
 /**
  * glass_dgram_check_receiver - would a local receiver take a message?
  * @sk: the sender
- * @flow: from where to where; the source may still be unbound
+ * @way: the way to it
  *
  * Context: any but hard interrupt.
  * Return: 0, -ECONNREFUSED if nobody has the port, -EPIPE if the receiver reads
  *	no more, -EPERM if it is connected to somebody else.
  */
-int glass_dgram_check_receiver(struct sock *sk, const struct glass_flow *flow)
+int glass_dgram_check_receiver(struct sock *sk,
+			       const struct glass_dgram_way *way)
 {
-	struct sock *receiver;
+	struct sock *receiver = dgram_receiver(sk, way);
 	int err;
 
-	receiver = glass_port_lookup(sock_net(sk), flow->protocol, &flow->dst);
 	if (!receiver)
 		return -ECONNREFUSED;
-	err = dgram_may_send(receiver, &flow->src);
+	err = dgram_may_send(receiver, &way->flow.src);
 	sock_put(receiver);
 	return err;
 }
@@ -349,42 +378,37 @@ static int dgram_autobind(struct sock *sk, struct glass_flow *flow)
 		return 0;
 	lock_sock(sk);
 	err = glass_sk_autobind(sk);
-	flow->src = glass_sk(sk)->local;
+	flow->src.port = glass_sk(sk)->local.port;
 	release_sock(sk);
 	return err;
 }
 
 static int dgram_send(struct sock *sk, struct msghdr *msg, size_t len)
 {
-	struct glass_flow flow;
+	struct glass_dgram_way way;
 	struct sk_buff *skb;
-	bool is_local;
-	u32 headroom;
 	int err;
 
 	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
 		return -EPIPE;
-	err = dgram_flow(sk, msg, &flow);
+	err = dgram_find_way(sk, msg, len, &way);
 	if (err)
 		return err;
-	err = dgram_route(sk, flow.dst.node, len, &headroom, &is_local);
-	if (err)
-		return err;
-	if (is_local)
-		skb = dgram_alloc_local(sk, msg, len, headroom, &flow);
+	if (way.is_local)
+		skb = dgram_alloc_local(sk, msg, len, &way);
 	else
-		skb = dgram_alloc(sk, msg, len, headroom,
+		skb = dgram_alloc(sk, msg, len, way.headroom,
 				  msg->msg_flags & MSG_DONTWAIT);
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
 
 	/* Not before: a refused message leaves an unbound socket unbound. */
-	err = dgram_autobind(sk, &flow);
+	err = dgram_autobind(sk, &way.flow);
 	if (err) {
 		kfree_skb(skb);
 		return err;
 	}
-	err = glass_output(sock_net(sk), skb, &flow);
+	err = glass_output(sock_net(sk), skb, &way.flow);
 	return err ? err : len;
 }
 

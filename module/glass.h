@@ -51,12 +51,14 @@
 #include "addr.h"
 #include "compat.h"
 #include "port.h"
+#include "route.h"
 
 /**
  * struct glass_sock - a Glass socket
  * @sk: what the kernel knows of it; must be first
  * @local: own name. Socket lock; read locklessly
  * @remote: the peer it is connected to. Socket lock; read locklessly
+ * @route: the way to @remote, once looked up. Socket lock
  * @port: the entry in the port table, or NULL if unbound. Socket lock to
  *	write, RCU to read
  * @room_watch: this socket's place in the room of the receiver it found full;
@@ -70,6 +72,7 @@ struct glass_sock {
 	struct sock			sk;
 	struct glass_addr		local;
 	struct glass_addr		remote;
+	struct glass_route_cache	route;
 	struct glass_port __rcu		*port;
 	struct wait_queue_entry		room_watch;
 	struct glass_port		*room_watched;

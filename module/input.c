@@ -57,15 +57,16 @@ void glass_input_source(const struct sk_buff *skb, struct glass_addr *src)
 }
 
 /*
- * A frame whose sum is still to be made never left this machine, and nothing
- * that could alter it was in its way (see output_checksum()). AF_PACKET can
- * ask for a sum anywhere in the frame, so only our own place counts.
+ * On a Glass device a frame whose sum is still to be made met nothing that
+ * could alter it (see output_checksum()). AF_PACKET can ask for a sum anywhere
+ * in the frame, so only our own place counts. Other devices bring no such
+ * frame of ours.
  */
-static bool input_checksum_ok(struct sk_buff *skb)
+static bool input_checksum_ok(struct sk_buff *skb, bool is_attached)
 {
 	__wsum sum;
 
-	if (skb->ip_summed == CHECKSUM_PARTIAL &&
+	if (!is_attached && skb->ip_summed == CHECKSUM_PARTIAL &&
 	    skb_checksum_start_offset(skb) == 0 &&
 	    skb->csum_offset == offsetof(struct glass_hdr, csum))
 		return true;
@@ -80,10 +81,10 @@ static bool input_checksum_ok(struct sk_buff *skb)
  */
 static enum glass_drop input_check(struct sk_buff *skb, struct glass_wire *wire)
 {
+	const struct glass_route *own = glass_route_of_dev(skb->dev);
 	enum glass_drop drop;
-	u32 node;
 
-	if (!glass_route_dev_node(skb->dev, &node))
+	if (!own)
 		return GLASS_DROP_DEVICE;
 	if (skb->pkt_type != PACKET_HOST)
 		return GLASS_DROP_NOT_HOST;
@@ -98,11 +99,11 @@ static enum glass_drop input_check(struct sk_buff *skb, struct glass_wire *wire)
 		return GLASS_DROP_MEMORY;
 	if (pskb_trim(skb, wire->hlen + wire->len))
 		return GLASS_DROP_MEMORY;
-	if (!input_checksum_ok(skb))
+	if (!input_checksum_ok(skb, own->is_attached))
 		return GLASS_DROP_CHECKSUM;
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 
-	return wire->dst_node == node ? GLASS_DROP_NONE : GLASS_DROP_NODE;
+	return wire->dst_node == own->node ? GLASS_DROP_NONE : GLASS_DROP_NODE;
 }
 
 /*
@@ -163,7 +164,7 @@ static int glass_rcv(struct sk_buff *skb, struct net_device *dev,
 	dst.node = wire.dst_node;
 	dst.port = wire.dst_port;
 	drop = GLASS_DROP_PORT;
-	sk = glass_port_lookup(net, wire.protocol, &dst);
+	sk = glass_port_lookup(net, wire.protocol, &dst, dev->ifindex);
 	if (!sk)
 		goto drop_skb;
 

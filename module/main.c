@@ -15,6 +15,7 @@
 #include "family.h"
 #include "input.h"
 #include "net.h"
+#include "netlink.h"
 #include "proc.h"
 #include "protosw.h"
 
@@ -42,13 +43,18 @@ static int __init glass_init(void)
 	err = glass_proc_init();
 	if (err)
 		goto exit_dev;
-	err = glass_family_init();
+	err = glass_netlink_init();
 	if (err)
 		goto exit_proc;
+	err = glass_family_init();
+	if (err)
+		goto exit_netlink;
 
 	pr_info("socket family %d\n", glass_family);
 	return 0;
 
+exit_netlink:
+	glass_netlink_exit();
 exit_proc:
 	glass_proc_exit();
 exit_dev:
@@ -65,6 +71,7 @@ exit_net:
 static void __exit glass_exit(void)
 {
 	glass_family_exit();
+	glass_netlink_exit();
 	glass_proc_exit();
 	glass_dev_exit();
 	glass_input_exit();

@@ -15,8 +15,13 @@ static int __net_init net_create(struct net *net)
 	err = glass_port_table_init(&gn->ports);
 	if (err)
 		goto free_stats;
+	err = glass_route_table_init(&gn->routes);
+	if (err)
+		goto destroy_ports;
 	return 0;
 
+destroy_ports:
+	glass_port_table_destroy(&gn->ports);
 free_stats:
 	free_percpu(gn->stats);
 	return err;
@@ -30,6 +35,7 @@ static void __net_exit net_destroy(struct net *net)
 {
 	struct glass_net *gn = glass_net(net);
 
+	glass_route_table_destroy(&gn->routes);
 	glass_port_table_destroy(&gn->ports);
 	free_percpu(gn->stats);
 }

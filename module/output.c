@@ -29,7 +29,10 @@ u32 glass_output_headroom(const struct glass_route *route)
  */
 u32 glass_output_max_payload(const struct glass_route *route)
 {
-	return READ_ONCE(route->dev->mtu) - sizeof(struct glass_hdr);
+	u32 mtu = READ_ONCE(route->dev->mtu);
+
+	return mtu > sizeof(struct glass_hdr) ? mtu - sizeof(struct glass_hdr) :
+						0;
 }
 
 /*
@@ -54,7 +57,8 @@ static int output_checksum(struct sk_buff *skb, const struct net_device *dev)
 static int output_headers(struct sk_buff *skb, const struct glass_flow *flow,
 			  const struct glass_route *route)
 {
-	const struct net_device *dev = route->dev;
+	struct net_device *dev = route->dev;
+	const u8 *lladdr = route->is_local ? dev->dev_addr : route->lladdr;
 	struct glass_wire wire = {
 		.src_node	= flow->src.node,
 		.src_port	= flow->src.port,
@@ -65,21 +69,39 @@ static int output_headers(struct sk_buff *skb, const struct glass_flow *flow,
 		.protocol	= flow->protocol,
 	};
 
-	if (wire.src_node == GLASS_NODE_ANY)
-		wire.src_node = route->src_node;
-
 	skb_push(skb, sizeof(struct glass_hdr));
 	skb_reset_network_header(skb);
 	glass_wire_encode((struct glass_hdr *)skb->data, &wire);
 
-	skb->dev = route->dev;
+	skb->dev = dev;
 	skb->protocol = htons(ETH_P_GLASS);
-	if (dev_hard_header(skb, route->dev, ETH_P_GLASS, dev->dev_addr,
-			    dev->dev_addr, skb->len) < 0)
+	if (dev_hard_header(skb, dev, ETH_P_GLASS, lladdr, dev->dev_addr,
+			    skb->len) < 0)
 		return -EINVAL;
 	skb_reset_mac_header(skb);
 
 	return output_checksum(skb, dev);
+}
+
+/**
+ * glass_output_route - the way that a flow takes
+ * @net: the namespace of the sender
+ * @flow: the flow; its cache is used and renewed
+ *
+ * Context: RCU read section; the answer is valid in it.
+ * Return: as glass_route_lookup(); -EHOSTUNREACH also if the way is by another
+ *	device than the one the sender is bound to.
+ */
+const struct glass_route *glass_output_route(struct net *net,
+					     struct glass_flow *flow)
+{
+	const struct glass_route *route;
+
+	route = glass_route_lookup_cached(net, flow->dst.node, &flow->cache);
+	if (!IS_ERR(route) && flow->bound_dev_if &&
+	    flow->bound_dev_if != route->ifindex)
+		return ERR_PTR(-EHOSTUNREACH);
+	return route;
 }
 
 /**
@@ -89,7 +111,7 @@ static int output_headers(struct sk_buff *skb, const struct glass_flow *flow,
  *	in front; taken over in any case
  * @flow: from where to where
  *
- * The route is looked up here, whatever the caller looked up to size the
+ * The route is asked for here, whatever the caller asked for to size the
  * frame: time may have passed. What the device does with the frame is the
  * device's affair: a loss is counted and is no error, as it would not be
  * further down the line either.
@@ -99,23 +121,25 @@ static int output_headers(struct sk_buff *skb, const struct glass_flow *flow,
  * Return: 0, -EHOSTUNREACH, -ENETDOWN, -EMSGSIZE, -ENOMEM.
  */
 int glass_output(struct net *net, struct sk_buff *skb,
-		 const struct glass_flow *flow)
+		 struct glass_flow *flow)
 {
-	struct glass_route route;
+	const struct glass_route *route;
 	u32 len = skb->len;
 	int err;
 
 	rcu_read_lock();
-	err = glass_route_lookup(&route, net, flow->dst.node);
-	if (err)
+	route = glass_output_route(net, flow);
+	if (IS_ERR(route)) {
+		err = PTR_ERR(route);
 		goto free_skb;
+	}
 	err = -EMSGSIZE;
-	if (len > glass_output_max_payload(&route))
+	if (len > glass_output_max_payload(route))
 		goto free_skb;
-	err = skb_cow_head(skb, glass_output_headroom(&route));
+	err = skb_cow_head(skb, glass_output_headroom(route));
 	if (err)
 		goto free_skb;
-	err = output_headers(skb, flow, &route);
+	err = output_headers(skb, flow, route);
 	if (err)
 		goto free_skb;
 

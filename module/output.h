@@ -6,24 +6,29 @@
 #include <linux/skbuff.h>
 
 #include "addr.h"
-
-struct glass_route;
+#include "route.h"
 
 /**
  * struct glass_flow - from where to where, by which protocol
- * @src: sender; a node of GLASS_NODE_ANY becomes the one of the way out
+ * @src: sender
  * @dst: receiver
+ * @cache: the way to @dst
+ * @bound_dev_if: the only device allowed (SO_BINDTODEVICE), or 0
  * @protocol: GLASS_PROTO_*
  */
 struct glass_flow {
 	struct glass_addr	src;
 	struct glass_addr	dst;
+	struct glass_route_cache cache;
+	int			bound_dev_if;
 	u8			protocol;
 };
 
 u32 glass_output_headroom(const struct glass_route *route);
 u32 glass_output_max_payload(const struct glass_route *route);
+const struct glass_route *glass_output_route(struct net *net,
+					     struct glass_flow *flow);
 int glass_output(struct net *net, struct sk_buff *skb,
-		 const struct glass_flow *flow);
+		 struct glass_flow *flow);
 
 #endif /* GLASS_OUTPUT_H */

@@ -34,6 +34,18 @@ int glass_port_table_init(struct glass_port_table *table)
 }
 
 /**
+ * glass_port_count - number of bound sockets
+ * @table: the table
+ *
+ * Context: any.
+ * Return: how many there are at this moment.
+ */
+unsigned int glass_port_count(const struct glass_port_table *table)
+{
+	return atomic_read(&table->hash.ht.nelems);
+}
+
+/**
  * glass_port_table_destroy - free a table
  * @table: must be empty
  *
@@ -41,7 +53,7 @@ int glass_port_table_init(struct glass_port_table *table)
  */
 void glass_port_table_destroy(struct glass_port_table *table)
 {
-	WARN_ON(atomic_read(&table->hash.ht.nelems));
+	WARN_ON(glass_port_count(table));
 	rhltable_destroy(&table->hash);
 }
 
@@ -223,18 +235,27 @@ struct sock *glass_port_sock_get(const struct glass_port *port)
 	return NULL;
 }
 
+static bool sk_is_on_dev(const struct sock *sk, int ifindex)
+{
+	int bound_dev_if = READ_ONCE(sk->sk_bound_dev_if);
+
+	return !bound_dev_if || bound_dev_if == ifindex;
+}
+
 /**
  * glass_port_lookup - find the socket that an address names
  * @net: the namespace
  * @protocol: GLASS_PROTO_*
  * @addr: destination; a socket bound to exactly this node is preferred to one
  *	bound to every node
+ * @ifindex: the device that the frame comes by: a socket bound to another one
+ *	(SO_BINDTODEVICE) is not found
  *
  * Context: any but hard interrupt.
  * Return: the socket with a reference, or NULL.
  */
 struct sock *glass_port_lookup(struct net *net, u8 protocol,
-			       const struct glass_addr *addr)
+			       const struct glass_addr *addr, int ifindex)
 {
 	struct glass_port_key key = {
 		.port = addr->port,
@@ -252,7 +273,8 @@ struct sock *glass_port_lookup(struct net *net, u8 protocol,
 		if (!sk)
 			continue;
 		node = READ_ONCE(glass_sk(sk)->local.node);
-		if (node != addr->node && (node != GLASS_NODE_ANY || found)) {
+		if ((node != addr->node && (node != GLASS_NODE_ANY || found)) ||
+		    !sk_is_on_dev(sk, ifindex)) {
 			sock_put(sk);
 			continue;
 		}

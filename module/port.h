@@ -53,12 +53,13 @@ struct glass_port {
 
 int glass_port_table_init(struct glass_port_table *table);
 void glass_port_table_destroy(struct glass_port_table *table);
+unsigned int glass_port_count(const struct glass_port_table *table);
 
 int glass_port_get(struct sock *sk, unsigned short unused);
 int glass_port_hash(struct sock *sk);
 void glass_port_unhash(struct sock *sk);
 struct sock *glass_port_lookup(struct net *net, u8 protocol,
-			       const struct glass_addr *addr);
+			       const struct glass_addr *addr, int ifindex);
 struct sock *glass_port_sock_get(const struct glass_port *port);
 
 #endif /* GLASS_PORT_H */

@@ -16,6 +16,7 @@ const struct snmp_mib glass_stats_list[] = {
 	SNMP_MIB_ITEM("GlassInFrames", GLASS_MIB_IN_FRAMES),
 	SNMP_MIB_ITEM("GlassInDelivered", GLASS_MIB_IN_DELIVERED),
 	SNMP_MIB_ITEM("GlassInBytes", GLASS_MIB_IN_BYTES),
+	SNMP_MIB_ITEM("GlassRouteLookups", GLASS_MIB_ROUTE_LOOKUPS),
 	GLASS_DROP_ITEM("GlassDropDevice", GLASS_DROP_DEVICE),
 	GLASS_DROP_ITEM("GlassDropNotHost", GLASS_DROP_NOT_HOST),
 	GLASS_DROP_ITEM("GlassDropShort", GLASS_DROP_SHORT),

@@ -19,6 +19,7 @@ struct net;
  * @GLASS_MIB_IN_FRAMES: frames that came from a device
  * @GLASS_MIB_IN_DELIVERED: of those, how many were queued to a socket
  * @GLASS_MIB_IN_BYTES: their payload, in bytes
+ * @GLASS_MIB_ROUTE_LOOKUPS: times a route was looked up in the table
  * @GLASS_MIB_DROP_BASE: plus an enum glass_drop: frames dropped for it
  * @GLASS_MIB_MAX: number of counters
  */
@@ -29,6 +30,7 @@ enum glass_mib {
 	GLASS_MIB_IN_FRAMES,
 	GLASS_MIB_IN_DELIVERED,
 	GLASS_MIB_IN_BYTES,
+	GLASS_MIB_ROUTE_LOOKUPS,
 	GLASS_MIB_DROP_BASE,
 	GLASS_MIB_MAX = GLASS_MIB_DROP_BASE + GLASS_DROP_MAX,
 };

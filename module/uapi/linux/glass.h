@@ -96,4 +96,13 @@ struct glass_hdr {
 #define GLASS_PAYLOAD_DEFAULT	65536U
 #define GLASS_MTU_DEFAULT	(GLASS_PAYLOAD_DEFAULT + sizeof(struct glass_hdr))
 
+/* Attributes of a network device of kind "glass" (IFLA_INFO_DATA). */
+enum {
+	IFLA_GLASS_UNSPEC,
+	IFLA_GLASS_NODE,	/* u32: the node that the device owns */
+	__IFLA_GLASS_MAX,
+};
+
+#define IFLA_GLASS_MAX (__IFLA_GLASS_MAX - 1)
+
 #endif /* _UAPI_LINUX_GLASS_H */
