@@ -15,8 +15,9 @@ namespace glass::cat {
 
 namespace {
 
-/* How often progress is told, and a silent peer is asked whether it is still there. */
-constexpr std::chrono::milliseconds tick(1000);
+/* How often a silent peer is asked whether it is still there, and progress is told. */
+constexpr std::chrono::milliseconds tick(200);
+constexpr std::chrono::milliseconds progress_interval(1000);
 
 bool is_temporary(std::error_code error)
 {
@@ -100,11 +101,6 @@ void Transfer::serve_peer()
 	peer_.end_due = !options_.no_end;
 	while (!is_done())
 		wait();
-	// The peer waits for an end, whatever the own input would still have had.
-	if (peer_.end_due && !peer_.gone) {
-		input_open_ = false;
-		send_pending();
-	}
 	say_totals();
 	if (options_.keep_open)
 		part_from_peer();
@@ -126,10 +122,20 @@ bool Transfer::is_all_sent() const
 	return !input_open_ && pending_ == 0 && !peer_.end_due;
 }
 
+/*
+ * A listener leaves with its peer, whatever its own input would still have had:
+ * the peer may be waiting for the end.
+ */
+bool Transfer::owes_end() const
+{
+	return peer_.end_due && pending_ == 0 &&
+	       (!input_open_ || (options_.listen && peer_.ended));
+}
+
 bool Transfer::is_done() const
 {
 	if (options_.listen)
-		return peer_.ended && pending_ == 0;
+		return peer_.ended && pending_ == 0 && (!peer_.end_due || peer_.gone);
 	return is_all_sent() &&
 	       (peer_.ended || options_.quit_after == std::chrono::seconds(0));
 }
@@ -138,7 +144,7 @@ bool Transfer::is_done() const
 void Transfer::wait()
 {
 	const bool can_send = peer_.known && !peer_.gone;
-	const bool has_to_send = pending_ != 0 || (!input_open_ && peer_.end_due);
+	const bool has_to_send = pending_ != 0 || owes_end();
 	std::array<pollfd, 2> fds = {};
 
 	fds[0].fd = socket_.fd();
@@ -173,7 +179,8 @@ void Transfer::check_timeouts()
 {
 	const auto silence = Clock::now() - last_event_;
 
-	if (is_all_sent() && options_.quit_after && silence >= *options_.quit_after)
+	if (!options_.listen && is_all_sent() && options_.quit_after &&
+	    silence >= *options_.quit_after)
 		peer_.ended = true;
 	else if (options_.idle_timeout && silence >= *options_.idle_timeout)
 		throw Failure(std::make_error_code(std::errc::timed_out), "wait for",
@@ -301,7 +308,7 @@ void Transfer::say_progress()
 {
 	const auto now = Clock::now();
 
-	if (!options_.verbose || !peer_.known || now - last_progress_ < tick)
+	if (!options_.verbose || !peer_.known || now - last_progress_ < progress_interval)
 		return;
 	last_progress_ = now;
 	say(mebibytes(sent_.bytes) + " sent, " + mebibytes(received_.bytes) + " received");

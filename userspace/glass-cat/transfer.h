@@ -64,6 +64,7 @@ private:
 	void serve_peer();
 	void part_from_peer();
 	bool is_all_sent() const;
+	bool owes_end() const;
 	bool is_done() const;
 	void wait();
 	void check_timeouts();

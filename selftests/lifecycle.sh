@@ -1,0 +1,238 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC3043,SC2317 # local; functions are called by name
+#
+# Loading and unloading: by hand, by itself, refused, and over again.
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+PORT=5000
+
+# Looked up once: it takes longer than loading does.
+GLASS_KO=$(module_file) || GLASS_KO=
+
+# Each case begins without the module, and may leave it loaded.
+begin()
+{
+	[ "$(id -u)" -eq 0 ] || skip "only root may load modules"
+	[ "$GLASS_KO" ] || skip "no glass.ko: set GLASS_KO"
+	unload_module
+}
+
+# Other tests find it loaded, as they did before.
+after_all()
+{
+	unload_module
+	[ -z "$GLASS_KO" ] || load_module
+}
+
+# Nothing may be left of a module that is not loaded.
+expect_no_trace()
+{
+	local path
+
+	for path in /sys/module/glass /sys/class/net/glass0 /proc/net/glass \
+		/proc/net/glass_stat /proc/sys/net/glass; do
+		[ ! -e "$path" ] || fail "$path is left"
+	done
+	expect_failure grep -i glass /proc/net/protocols /proc/modules /proc/net/ptype \
+		/proc/slabinfo
+}
+
+# exchange: something goes through, or the case fails.
+exchange()
+{
+	start_receiver "$PORT" "$WORK/out"
+	echo through | glass-cat "1:$PORT"
+	expect_exit $! 0
+	expect_equal "what arrived" "$(cat "$WORK/out")" through
+}
+
+# mark: what the kernel says from here on is new.
+mark()
+{
+	MARK="selftest $$ $(cat /proc/uptime)"
+	echo "$MARK" >/dev/kmsg
+}
+
+expect_kernel_said()
+{
+	dmesg >"$WORK/dmesg"
+	sed "1,/$MARK/d" "$WORK/dmesg" >"$WORK/said"
+	grep -qiE -- "$1" "$WORK/said" && return
+	cat "$WORK/said"
+	fail "the kernel log does not say '$1'"
+}
+
+# expect_socket_error TEXT: what glass-cat says when it wants a socket.
+expect_socket_error()
+{
+	expect_failure glass-cat -l "$PORT"
+	expect_words "glass-cat: socket AF_GLASS: $1" "$WORK/failure"
+}
+
+test_without_the_module_the_family_is_not_supported()
+{
+	begin
+	local helper
+
+	helper=$(cat /proc/sys/kernel/modprobe)
+	defer "echo $helper >/proc/sys/kernel/modprobe"
+	echo /bin/false >/proc/sys/kernel/modprobe
+	expect_socket_error "Address family not supported by protocol"
+	expect_no_trace
+}
+
+test_a_socket_loads_the_module()
+{
+	begin
+	modprobe -n net-pf-18 2>/dev/null || skip "modprobe does not know glass"
+	# Also for a user who could not load it, nor set the device up.
+	if command -v setpriv >/dev/null; then
+		background setpriv --reuid 65534 --clear-groups glass-cat -l "$PORT"
+	else
+		background glass-cat -l "$PORT"
+	fi
+	wait_until is_loaded
+	wait_until port_is_open "$PORT"
+	echo hello | glass-cat "1:$PORT"
+	expect_equal "family" "$(cat /sys/module/glass/parameters/family)" 18
+}
+
+test_unloading_is_refused_while_a_socket_is_open()
+{
+	local reader
+
+	begin
+	load_module
+	background glass-cat -l "$PORT"
+	wait_until port_is_open "$PORT"
+	expect_failure rmmod glass
+	expect_words "in use" "$WORK/failure"
+	# It still works, and a process that is killed with unread data lets go too.
+	mkfifo "$WORK/fifo"
+	glass-cat -l 5001 --no-end >"$WORK/fifo" </dev/null &
+	reader=$!
+	exec 9<"$WORK/fifo"
+	wait_until port_is_open 5001
+	head -c 600000 /dev/zero | glass-cat --no-end 1:5001 &
+	wait_until port_is_open 5001 ESTABLISHED
+	expect_failure rmmod glass
+	kill -KILL $! "$reader"
+	echo hello | glass-cat "1:$PORT"
+	wait
+	rmmod glass
+	expect_no_trace
+}
+
+test_unloading_works_with_a_namespace_in_use()
+{
+	begin
+	need unshare
+	load_module
+	background unshare -n sleep 60
+	wait_until namespace_differs $!
+	rmmod glass
+	expect_no_trace
+	load_module
+	nsenter -t $! -n ip -o link show glass0 | grep -q "NOARP,UP"
+}
+
+namespace_differs() { [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
+
+test_a_taken_slot_fails_the_load()
+{
+	local family
+
+	begin
+	mark
+	for family in 1 2; do
+		expect_failure load_module family=$family
+		expect_words "File exists" "$WORK/failure"
+		expect_no_trace
+		expect_kernel_said "glass.*family.*$family"
+	done
+	load_module
+	exchange
+}
+
+test_a_family_out_of_range_fails_the_load()
+{
+	local family
+
+	begin
+	mark
+	for family in 0 -1 46 ash; do
+		expect_failure load_module family="$family"
+		expect_words "Invalid" "$WORK/failure"
+		expect_kernel_said "glass.*$family"
+	done
+	expect_no_trace
+}
+
+test_another_slot_works()
+{
+	begin
+	mark
+	load_module family=19
+	expect_kernel_said "glass.*19"
+	expect_equal "family" "$(cat /sys/module/glass/parameters/family)" 19
+	exchange
+}
+
+test_a_foreign_glass0_fails_the_load()
+{
+	begin
+	ip link add glass0 type dummy || skip "no dummy devices here"
+	defer "ip link del glass0 type dummy 2>/dev/null"
+	expect_failure load_module
+	expect_failure ls -d /sys/module/glass
+	expect_failure grep -i glass /proc/net/protocols /proc/slabinfo
+	expect_failure ls /proc/net/glass
+	ip link del glass0
+	load_module
+	exchange
+}
+
+# objects: of the caches that sockets, devices and their tables come from.
+objects()
+{
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '/^(kmalloc|skbuff|sock_inode|net_namespace|proc_dir|kernfs_node|percpu)/ {
+		print $1, $2 }' /proc/slabinfo | sort
+	awk '/^Percpu:/ { print "percpu-kB", $2 }' /proc/meminfo
+}
+
+round()
+{
+	load_module
+	exchange
+	unload_module
+}
+
+test_rounds_of_loading_leave_nothing()
+{
+	local rounds=2 i
+
+	begin
+	[ "$SCALE" -lt 10 ] || rounds=200
+	i=0
+	while [ "$i" -lt "$rounds" ]; do
+		# What is only made once is made in the first rounds.
+		[ "$i" -ne 50 ] || objects >"$WORK/before"
+		round
+		i=$((i + 1))
+	done
+	expect_no_trace
+	[ "$rounds" -ge 200 ] || return 0
+	objects >"$WORK/after"
+	# A leak of one object per round shows as 150.
+	awk 'NR == FNR { was[$1] = $2; next }
+		$1 in was && $2 - was[$1] > 100 { print $1, was[$1], $2; bad = 1 }
+		END { exit bad }' "$WORK/before" "$WORK/after" ||
+		fail "these grew with the rounds (name, before, after)"
+}
+
+run_cases "$@"
