@@ -8,9 +8,6 @@ FILE   ?=
 T      ?=
 export KERNEL FILE T GLASS_CACHE GLASS_SCALE GUEST_CPUS GUEST_MEMORY
 
-# What is built for a kernel under test, and the guest's file system.
-guest := qemu/setup.sh && qemu/build.sh && qemu/initramfs.sh
-
 .PHONY: all help modules userspace selftests run shell test test-long check \
 	update clean
 
@@ -36,24 +33,24 @@ modules:
 	@qemu/native.sh
 
 userspace:
-	@qemu/setup.sh tools
+	@qemu/setup.sh only g++ libcli11-dev make
 	@$(MAKE) -C userspace O=$(CURDIR)/build/userspace
 
 selftests:
 	@qemu/setup.sh && qemu/build.sh selftests
 
 run:
-	@$(guest) && qemu/demo.sh
+	@qemu/demo.sh
 
 shell:
-	@$(guest) && qemu/shell.sh
+	@qemu/shell.sh
 
 test:
-	@$(guest) && qemu/test.sh
+	@qemu/test.sh
 
 test-long: export GLASS_SCALE ?= 10
 test-long:
-	@$(guest) && qemu/test.sh
+	@qemu/test.sh
 
 check:
 	@qemu/setup.sh && qemu/check.sh

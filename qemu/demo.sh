@@ -9,10 +9,15 @@
 . "$(dirname "$0")/lib.sh"
 load_kernel
 
-file=${FILE:-$KERNEL_DIR/root/boot/vmlinuz-$KERNEL_ABI}
-[[ -f $file && -r $file ]] || refuse "FILE=$file cannot be read"
+file=${FILE:-}
+if [[ $file ]]; then
+	[[ -f $file && -r $file ]] || refuse "FILE=$file cannot be read"
+	[[ -s $file ]] || refuse "FILE=$file is empty"
+	file=$(realpath "$file")
+fi
+prepare_guest
+file=${file:-$KERNEL_DIR/root/boot/vmlinuz-$KERNEL_ABI}
 size=$(stat -Lc %s "$file")
-((size)) || refuse "FILE=$file is empty"
 
 # The guest holds the file twice, in 3/4 of its memory.
 needed=$((512 + (size >> 20) * 3))

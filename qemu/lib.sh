@@ -138,3 +138,12 @@ load_kernel()
 		. "$KERNEL_DIR/info.sh"
 	fi
 }
+
+# prepare_guest: everything that a guest with $KERNEL needs, built.
+prepare_guest()
+{
+	"$GLASS_TOP/qemu/setup.sh" || exit
+	"$GLASS_TOP/qemu/build.sh" || exit
+	"$GLASS_TOP/qemu/initramfs.sh" || exit
+	load_kernel
+}

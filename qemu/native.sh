@@ -10,17 +10,16 @@ release=$(uname -r)
 headers=/lib/modules/$release/build
 folder=$GLASS_TOP/build/running-$release
 
-if [[ ! -e $headers/Makefile ]]; then
-	package=linux-headers-$release
-	[[ -n $(apt-cache show "$package" 2>/dev/null) ]] ||
-		refuse "the running kernel $release has no headers here, and apt knows no $package; 'make test' and 'make run' use a kernel in QEMU"
-	KERNEL_TOOLS=$package "$GLASS_TOP/qemu/setup.sh" tools
-fi
 dpkg --compare-versions "$release" ge 6.12 ||
 	refuse "Glass needs Linux 6.12 or later, and $release runs here; 'make test' and 'make run' use a kernel in QEMU"
-for tool in gcc pahole rsync; do
-	command -v "$tool" >/dev/null || { "$GLASS_TOP/qemu/setup.sh" tools; break; }
-done
+packages=(make pahole rsync)
+if [[ ! -e $headers/Makefile ]]; then
+	package=linux-headers-$release
+	[[ $(apt-cache show "$package" 2>/dev/null) ]] ||
+		refuse "the running kernel $release has no headers here, and apt knows no $package; 'make test' and 'make run' use a kernel in QEMU"
+	packages+=("$package")
+fi
+"$GLASS_TOP/qemu/setup.sh" only "${packages[@]}"
 
 take_lock "$folder/lock" "building in $folder"
 say "building glass.ko for the running kernel, Linux $release"

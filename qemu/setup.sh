@@ -4,9 +4,9 @@
 # Makes this machine ready: host tools by apt, and the kernel under test
 # unpacked in the cache. Does nothing, quickly, when all is there.
 #
-#   qemu/setup.sh            tools and kernel
-#   qemu/setup.sh tools      only the tools
-#   qemu/setup.sh update     forget which kernel was chosen, and choose again
+#   qemu/setup.sh                   tools and kernel
+#   qemu/setup.sh only PACKAGE...   these packages and nothing else
+#   qemu/setup.sh update            forget which kernel was chosen, and choose again
 
 # shellcheck source=qemu/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -341,7 +341,9 @@ all)
 	load_kernel
 	install_tools	# the compiler that this kernel wants
 	;;
-tools)
+only)
+	TOOLS=("${@:2}")
+	KERNEL_TOOLS=
 	install_tools
 	;;
 update)
@@ -349,6 +351,6 @@ update)
 	fetch_kernel
 	;;
 *)
-	refuse "usage: qemu/setup.sh [all|tools|update]"
+	refuse "usage: qemu/setup.sh [all|only PACKAGE...|update]"
 	;;
 esac

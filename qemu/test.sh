@@ -13,12 +13,13 @@
 load_kernel
 
 T=${T:-}
-GLASS_SCALE=${GLASS_SCALE:-1}
+export GLASS_SCALE=${GLASS_SCALE:-1}
 RUN=$BUILD/test
 LIST=$BUILD/kselftest/kselftest-list.txt
 
 [[ $T =~ ^[A-Za-z0-9_.:/+-]*$ ]] ||
 	refuse "T=$T: only letters, digits and _.:/+- can be asked for"
+prepare_guest
 
 options=(--tests --folder "$RUN" --earlier "$GLASS_TOP/build/unit/unit.ktap"
 	 --expected-skips "$GLASS_TOP/selftests/expected-skips")
