@@ -91,7 +91,7 @@ test_a_slow_reader_makes_the_sender_wait()
 
 sending_stands_still()
 {
-	local before=$SENT
+	local before="$SENT"
 
 	SENT=$(counter GlassOutFrames)
 	[ "$SENT" -eq "$before" ]

@@ -54,8 +54,7 @@ TEST(DgramCreate, TakesItsOwnProtocolAndTheDefault)
 	for (int protocol : {0, GLASS_PROTO_DGRAM}) {
 		const Socket socket = must(Socket::create(SOCK_DGRAM, protocol), "socket");
 
-		EXPECT_EQ(must(socket.option(SOL_SOCKET, SO_DOMAIN), "SO_DOMAIN"),
-			  glass::family());
+		EXPECT_EQ(must(socket.option(SOL_SOCKET, SO_DOMAIN), "SO_DOMAIN"), glass::family());
 		EXPECT_EQ(must(socket.option(SOL_SOCKET, SO_TYPE), "SO_TYPE"), SOCK_DGRAM);
 		EXPECT_EQ(must(socket.option(SOL_SOCKET, SO_PROTOCOL), "SO_PROTOCOL"),
 			  GLASS_PROTO_DGRAM);

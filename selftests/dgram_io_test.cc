@@ -92,11 +92,9 @@ TEST(DgramMessage, GathersAndScatters)
 	Pair pair = make_pair();
 	std::array<char, 3> first;
 	std::array<char, 10> second;
-	std::array<iovec, 3> out = {{{const_cast<char *>("ab"), 2},
-				     {nullptr, 0},
-				     {const_cast<char *>("cdefg"), 5}}};
-	std::array<iovec, 2> in = {
-		{{first.data(), first.size()}, {second.data(), second.size()}}};
+	std::array<iovec, 3> out = {
+		{{const_cast<char *>("ab"), 2}, {nullptr, 0}, {const_cast<char *>("cdefg"), 5}}};
+	std::array<iovec, 2> in = {{{first.data(), first.size()}, {second.data(), second.size()}}};
 
 	EXPECT_EQ(::writev(pair.sender.fd(), out.data(), out.size()), 7);
 	EXPECT_EQ(::readv(pair.receiver.fd(), in.data(), in.size()), 7);
@@ -450,9 +448,7 @@ TEST(DgramPair, AChildSharesTheSocket)
 {
 	Pair pair = make_pair();
 
-	EXPECT_EQ(in_child([&] {
-			  return err(pair.sender.send(bytes("from the child"))).value;
-		  }),
+	EXPECT_EQ(in_child([&] { return err(pair.sender.send(bytes("from the child"))).value; }),
 		  0);
 	EXPECT_EQ(read_message(pair.receiver), "from the child");
 	EXPECT_EQ(err(pair.sender.send(bytes("from the parent"))), 0);

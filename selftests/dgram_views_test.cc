@@ -3,8 +3,8 @@
  * What others can see of datagram sockets: /proc, counters, namespaces, the
  * device that can go down.
  */
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,7 +23,7 @@ using namespace helper;
 
 /* --- /proc/net/glass ----------------------------------------------------------------- */
 
-const std::vector<std::string> columns = {"Type",  "Proto",   "Local",	 "Remote", "State",
+const std::vector<std::string> columns = {"Type",    "Proto",	"Local", "Remote", "State",
 					  "RxQueue", "TxQueue", "Drops", "Uid",	   "Inode"};
 
 using Row = std::map<std::string, std::string>;
@@ -185,24 +185,35 @@ TEST(ProcProtocols, CountsSockets)
 
 /* --- Counters -------------------------------------------------------------------------- */
 
+/* The counters of frames that are not zero. */
+std::map<std::string, std::uint64_t> counted_frames()
+{
+	auto found = counters();
+
+	std::erase_if(found, [](const auto &counter) {
+		const auto &[name, value] = counter;
+
+		return value == 0 ||
+		       !(name.starts_with("GlassIn") || name.starts_with("GlassOut") ||
+			 name.starts_with("GlassDrop"));
+	});
+	return found;
+}
+
 TEST(ProcGlassStat, CountsWhatWentThrough)
 {
 	enter_new_namespace();
 	Pair pair = make_pair();
 
-	for (const auto &[name, value] : counters())
-		EXPECT_EQ(value, 0u) << name;
+	EXPECT_TRUE(counted_frames().empty());
 	must(pair.sender.send(pattern(1000)), "send");
 	must(pair.sender.send({}), "send");
-	auto after = counters();
-	EXPECT_EQ(after.at("GlassOutFrames"), 2u);
-	EXPECT_EQ(after.at("GlassOutBytes"), 1000u);
-	EXPECT_EQ(after.at("GlassInFrames"), 2u);
-	EXPECT_EQ(after.at("GlassInBytes"), 1000u);
-	EXPECT_EQ(after.at("GlassInDelivered"), 2u);
-
-	std::erase_if(after, [](const auto &counter) { return counter.second == 0; });
-	EXPECT_EQ(after.size(), 5u) << "nothing else was counted";
+	EXPECT_EQ(counted_frames(),
+		  (std::map<std::string, std::uint64_t>{{"GlassOutFrames", 2},
+							{"GlassOutBytes", 1000},
+							{"GlassInFrames", 2},
+							{"GlassInBytes", 1000},
+							{"GlassInDelivered", 2}}));
 }
 
 TEST(ProcGlassStat, WhatIsRefusedIsNoFrame)
@@ -214,8 +225,7 @@ TEST(ProcGlassStat, WhatIsRefusedIsNoFrame)
 	EXPECT_EQ(err(third.send_to(bytes("x"), address_of(pair.sender))), EPERM);
 	EXPECT_EQ(err(third.send_to(bytes("x"), {GLASS_NODE_LOCAL, 4000})), ECONNREFUSED);
 	EXPECT_EQ(err(pair.sender.send(pattern(1 << 20))), EMSGSIZE);
-	for (const auto &[name, value] : counters())
-		EXPECT_EQ(value, 0u) << name;
+	EXPECT_TRUE(counted_frames().empty());
 }
 
 /* --- Namespaces --------------------------------------------------------------------------- */

@@ -167,7 +167,8 @@ TEST(DgramBlock, AReaderIsWokenByItsTimeout)
 	must(socket.set_receive_timeout(60ms), "SO_RCVTIMEO");
 	const auto start = Clock::now();
 	EXPECT_EQ(err(socket.receive(buffer)), EAGAIN);
-	EXPECT_GE(Clock::now() - start, 60ms);
+	// The kernel counts in ticks of up to 10 ms, and part of one may be gone already.
+	EXPECT_GE(Clock::now() - start, 50ms);
 }
 
 TEST(DgramBlock, AReaderIsWokenByASignal)

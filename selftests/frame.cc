@@ -109,7 +109,7 @@ void Injector::send(std::span<const std::byte> frame)
 }
 
 glass::Result<void> Injector::send_unsummed(std::span<const std::byte> frame, std::uint16_t start,
-			     std::uint16_t offset)
+					    std::uint16_t offset)
 {
 	OffloadHeader header = {};
 	std::array<iovec, 2> parts = {

@@ -38,15 +38,15 @@ struct Frame {
 	std::uint8_t hlen = sizeof(glass_hdr) / 4;
 	std::uint8_t protocol = GLASS_PROTO_DGRAM;
 	std::uint8_t flags = 0;
-	std::optional<std::uint16_t> csum;	/**< the right one unless set */
+	std::optional<std::uint16_t> csum; /**< the right one unless set */
 	std::uint16_t reserved = 0;
-	std::optional<std::uint32_t> len;	/**< the payload's unless set */
+	std::optional<std::uint32_t> len; /**< the payload's unless set */
 	std::uint32_t src_node = GLASS_NODE_LOCAL;
 	std::uint32_t src_port = 4000;
 	std::uint32_t dst_node = GLASS_NODE_LOCAL;
 	std::uint32_t dst_port = 5000;
 	std::vector<std::byte> payload;
-	std::vector<std::byte> trailer;		/**< behind the payload, not summed */
+	std::vector<std::byte> trailer; /**< behind the payload, not summed */
 
 	/** The frame as it goes over the wire. */
 	std::vector<std::byte> bytes() const;

@@ -32,8 +32,7 @@ std::string hex(std::span<const std::byte> data)
 	std::ostringstream text;
 
 	for (auto byte : data)
-		text << std::hex << std::setw(2) << std::setfill('0')
-		     << std::to_integer<int>(byte);
+		text << std::hex << std::setw(2) << std::setfill('0') << std::to_integer<int>(byte);
 	return text.str();
 }
 
@@ -88,8 +87,7 @@ protected:
 
 		injector->send(frame.bytes());
 		EXPECT_TRUE(counted().empty()) << hex(frame.bytes());
-		const auto received =
-			must(receiver.receive_from(buffer, MSG_DONTWAIT), "receive");
+		const auto received = must(receiver.receive_from(buffer, MSG_DONTWAIT), "receive");
 		EXPECT_EQ(text(std::span(buffer).first(received.size)), text(frame.payload));
 		EXPECT_EQ(received.source, (Address{frame.src_node, frame.src_port}));
 	}
@@ -103,7 +101,8 @@ private:
 
 TEST_F(FrameTest, GoodOnesAreDelivered)
 {
-	for (std::size_t size : {0ul, 1ul, 17ul, 18ul, 19ul, 40ul, 1001ul, 9000ul, 65535ul, 65536ul})
+	for (std::size_t size :
+	     {0ul, 1ul, 17ul, 18ul, 19ul, 40ul, 1001ul, 9000ul, 65535ul, 65536ul})
 		expect_delivered(good(size));
 }
 
@@ -322,7 +321,8 @@ TEST_F(FrameTest, AForgedPlaceForTheSumEarnsNoTrust)
 		std::uint16_t start, offset;
 	} rows[] = {
 		{0, 0},
-		{0, static_cast<std::uint16_t>(header + field)}, // the field, but summed from elsewhere
+		{0, static_cast<std::uint16_t>(header +
+					       field)}, // the field, but summed from elsewhere
 		{static_cast<std::uint16_t>(header + 2), static_cast<std::uint16_t>(field - 2)},
 		{header, 0},
 		{header, static_cast<std::uint16_t>(field + 2)},

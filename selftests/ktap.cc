@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -38,12 +39,14 @@ constexpr int exit_skip = 4;
 /* After so many hung cases the rest is not tried: each costs its whole deadline. */
 constexpr int hangs_max = 3;
 /* What a killed process may take to be gone. */
-constexpr auto grace = std::chrono::seconds(5);
+constexpr std::chrono::milliseconds grace(5000);
+/* A case that takes longer says so: there are many, and one run shall be short. */
+constexpr std::chrono::milliseconds long_time(1000);
 
-int number_from_environment(const char *name, int otherwise)
+double number_from_environment(const char *name, double otherwise)
 {
 	const char *text = std::getenv(name);
-	const int number = text ? std::atoi(text) : 0;
+	const double number = text ? std::atof(text) : 0;
 
 	return number > 0 ? number : otherwise;
 }
@@ -202,7 +205,7 @@ public:
 	}
 
 	/* Watches until it ends or the deadline kills it. */
-	Result watch(std::chrono::seconds limit)
+	Result watch(std::chrono::milliseconds limit)
 	{
 		const bool ended = wait_for_end(limit);
 
@@ -218,19 +221,19 @@ public:
 			// Not waited for if even SIGKILL did not end it.
 			::waitpid(pid_, nullptr, WNOHANG);
 			return {Outcome::Hung,
-				"hung: killed after " + std::to_string(limit.count()) + " s"};
+				"hung: killed after " + std::to_string(limit.count()) + " ms"};
 		}
 		return judge();
 	}
 
 private:
-	bool wait_for_end(std::chrono::seconds limit)
+	bool wait_for_end(std::chrono::milliseconds limit)
 	{
 		const auto deadline = Clock::now() + limit;
 
 		for (;;) {
-			std::array<pollfd, 2> fds = {{{pidfd_.get(), POLLIN, 0},
-						      {output_.get(), POLLIN, 0}}};
+			std::array<pollfd, 2> fds = {
+				{{pidfd_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}}};
 			const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
 				deadline - Clock::now());
 
@@ -264,9 +267,9 @@ private:
 		::waitpid(pid_, &status, 0);
 		drain(verdict_, verdict);
 		if (WIFSIGNALED(status))
-			return {Outcome::Failed,
-				"crashed: signal " + std::to_string(WTERMSIG(status)) + " (" +
-					strsignal(WTERMSIG(status)) + ")"};
+			return {Outcome::Failed, "crashed: signal " +
+							 std::to_string(WTERMSIG(status)) + " (" +
+							 strsignal(WTERMSIG(status)) + ")"};
 		if (verdict.empty())
 			return {Outcome::Failed, "exited with status " +
 							 std::to_string(WEXITSTATUS(status)) +
@@ -316,10 +319,19 @@ void print_result(std::size_t number, const std::string &name, const Result &res
 	std::string note = result.note;
 
 	std::replace(note.begin(), note.end(), '\n', ' ');
+	note.erase(note.find_last_not_of(' ') + 1); // newer GoogleTests end a message so
 	std::cout << (ok ? "ok " : "not ok ") << number << ' ' << name;
 	if (!note.empty())
 		std::cout << " # " << note;
 	std::cout << std::endl;
+}
+
+void print_time(Clock::duration time)
+{
+	const auto rounded = std::chrono::duration_cast<std::chrono::milliseconds>(time);
+
+	if (rounded >= long_time)
+		std::cout << "# this took " << rounded.count() << " ms\n";
 }
 
 /* How many cases ended in each way. */
@@ -332,14 +344,17 @@ struct Totals {
 
 Totals run(const std::vector<std::string> &names)
 {
-	const std::chrono::seconds limit(number_from_environment("GLASS_DEADLINE", 30));
+	const std::chrono::milliseconds limit(
+		std::lround(1000 * number_from_environment("GLASS_DEADLINE", 30)));
 	Totals totals;
 
 	for (std::size_t i = 0; i < names.size(); i++) {
+		const auto start = Clock::now();
 		Result result = {Outcome::Failed, "not tried: too many cases hung"};
 
 		if (totals.hung < hangs_max)
 			result = Child(names[i]).watch(limit);
+		print_time(Clock::now() - start);
 		print_result(i + 1, names[i], result);
 		totals.passed += result.outcome == Outcome::Passed;
 		totals.skipped += result.outcome == Outcome::Skipped;
@@ -353,7 +368,7 @@ Totals run(const std::vector<std::string> &names)
 
 int ktap::scale()
 {
-	static const int scale = number_from_environment("GLASS_SCALE", 1);
+	static const int scale = static_cast<int>(number_from_environment("GLASS_SCALE", 1));
 
 	return scale;
 }

@@ -72,7 +72,8 @@ struct Output {
 Output run_victims(const std::string &pattern)
 {
 	const std::string program = "/proc/" + std::to_string(::getpid()) + "/exe";
-	const std::string command = "GLASS_DEADLINE=1 GLASS_T=" + pattern + " exec " + program + " --gtest_also_run_disabled_tests";
+	const std::string command = "GLASS_DEADLINE=0.3 GLASS_T=" + pattern + " exec " + program +
+				    " --gtest_also_run_disabled_tests";
 	std::array<char, 512> buffer;
 	Output output;
 
@@ -106,49 +107,28 @@ TEST(Ktap, PassIsOkAndItsOutputDiagnostics)
 	EXPECT_EQ(output.status, 0);
 }
 
-TEST(Ktap, FailureIsNotOkWithItsReason)
-{
-	const Output output = run_victims("DISABLED_fails");
-
-	EXPECT_TRUE(has_line(output, "# the reason")) << output.text;
-	EXPECT_TRUE(has_line(output, "not ok 1 Victim.DISABLED_fails")) << output.text;
-	EXPECT_EQ(output.status, 1);
-}
-
-TEST(Ktap, CrashIsNotOkAndTheNextCaseRuns)
+TEST(Ktap, WhatIsNotOkIsToldWithItsReasonAndTheNextCaseRuns)
 {
 	const Output output = run_victims("Victim.DISABLED_");
 
-	EXPECT_TRUE(has_line(output, "1..8")) << output.text;
-	EXPECT_TRUE(has_line(output, "not ok 3 Victim.DISABLED_crashes "
-				     "# crashed: signal 11 (Segmentation fault)"))
-		<< output.text;
-	EXPECT_TRUE(has_line(output, "not ok 4 Victim.DISABLED_aborts "
-				     "# crashed: signal 6 (Aborted)"))
-		<< output.text;
-	EXPECT_TRUE(has_line(output, "not ok 5 Victim.DISABLED_hangs # hung: killed after 1 s"))
-		<< output.text;
-	EXPECT_TRUE(has_line(output, "ok 8 Victim.DISABLED_forgets_a_child")) << output.text;
-	EXPECT_TRUE(has_line(output, "# Totals: pass:2 fail:5 skip:1")) << output.text;
+	for (const char *line :
+	     {"1..8", "ok 1 Victim.DISABLED_passes", "# the reason",
+	      "not ok 2 Victim.DISABLED_fails",
+	      "not ok 3 Victim.DISABLED_crashes # crashed: signal 11 (Segmentation fault)",
+	      "not ok 4 Victim.DISABLED_aborts # crashed: signal 6 (Aborted)",
+	      "not ok 5 Victim.DISABLED_hangs # hung: killed after 300 ms",
+	      "not ok 6 Victim.DISABLED_leaves # exited with status 0 before its end",
+	      "ok 7 Victim.DISABLED_skips # SKIP no such thing here",
+	      "ok 8 Victim.DISABLED_forgets_a_child", "# Totals: pass:2 fail:5 skip:1"})
+		EXPECT_TRUE(has_line(output, line)) << line << "\nis not in:\n" << output.text;
 	EXPECT_EQ(output.status, 1);
 }
 
-TEST(Ktap, ExitBeforeTheEndIsNotOk)
-{
-	const Output output = run_victims("DISABLED_leaves");
-
-	EXPECT_TRUE(has_line(output, "not ok 1 Victim.DISABLED_leaves "
-				     "# exited with status 0 before its end"))
-		<< output.text;
-	EXPECT_EQ(output.status, 1);
-}
-
-TEST(Ktap, SkipSaysWhyAndAloneExitsWith4)
+TEST(Ktap, NothingButSkipsExitsWith4)
 {
 	const Output output = run_victims("DISABLED_skips");
 
-	EXPECT_TRUE(has_line(output, "ok 1 Victim.DISABLED_skips # SKIP no such thing here"))
-		<< output.text;
+	EXPECT_TRUE(has_line(output, "1..1"));
 	EXPECT_EQ(output.status, 4);
 }
 

@@ -268,12 +268,12 @@ watch_cases()
 # run_case NAME: its status; what it said is in $RUN/log.
 run_case()
 {
+	WORK=$RUN/$1
+	export WORK
+	mkdir "$WORK"
 	(
 		trap run_deferred EXIT
 		trap 'exit 143' TERM INT
-		WORK=$RUN/$1
-		export WORK
-		mkdir "$WORK"
 		set -e
 		"test_$1"
 	) >"$RUN/log" 2>&1 </dev/null &
@@ -281,9 +281,18 @@ run_case()
 	wait $!
 }
 
+# seconds: on the clock, whole ones.
+seconds()
+{
+	local now
+
+	read -r now </proc/uptime
+	echo "${now%%.*}"
+}
+
 run_cases()
 {
-	local name status number=0 failed=0 passed=0 note result watcher
+	local name status number=0 failed=0 passed=0 note result start watcher
 
 	if [ "${1:-}" = --call ]; then
 		trap run_deferred EXIT
@@ -302,6 +311,7 @@ run_cases()
 	echo "1..$#"
 	for name; do
 		number=$((number + 1)) result=ok note=
+		start=$(seconds)
 		status=0
 		run_case "$name" || status=$?
 		if [ -e "$RUN/hung" ]; then
@@ -317,6 +327,8 @@ run_cases()
 			;;
 		esac
 		rm -rf "${RUN:?}/$name"
+		start=$(($(seconds) - start))
+		[ $start -lt 2 ] || echo "# this took $start s"
 		echo "$result $number $AREA.$name$note"
 	done
 	! command -v after_all >/dev/null || after_all

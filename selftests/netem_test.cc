@@ -121,9 +121,9 @@ TEST_F(Netem, LossAndCorruptionTakeTheirShareAndAlterNothing)
  */
 TEST_F(Netem, AlteredFramesAreDroppedWhereverTheByteIs)
 {
-	constexpr std::array offsets = {0,  1,	2,   3,	  4,	5,     6,     7,     8,	    11,
-					12, 15, 20,  24,  27,	28,    29,    1000,  4095,  16384,
-					40001, 65535, 65560, 65562, 65563};
+	constexpr std::array offsets = {0,    1,     2,	    3,	   4,	  5,	 6,    7,  8,
+					11,   12,    15,    20,	   24,	  27,	 28,   29, 1000,
+					4095, 16384, 40001, 65535, 65560, 65562, 65563};
 	const struct {
 		const char *hook;
 		std::uint32_t port;

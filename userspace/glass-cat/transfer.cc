@@ -128,16 +128,14 @@ bool Transfer::is_all_sent() const
  */
 bool Transfer::owes_end() const
 {
-	return peer_.end_due && pending_ == 0 &&
-	       (!input_open_ || (options_.listen && peer_.ended));
+	return peer_.end_due && pending_ == 0 && (!input_open_ || (options_.listen && peer_.ended));
 }
 
 bool Transfer::is_done() const
 {
 	if (options_.listen)
 		return peer_.ended && pending_ == 0 && (!peer_.end_due || peer_.gone);
-	return is_all_sent() &&
-	       (peer_.ended || options_.quit_after == std::chrono::seconds(0));
+	return is_all_sent() && (peer_.ended || options_.quit_after == std::chrono::seconds(0));
 }
 
 /* Waits for the next thing that can be done, and does it. */
@@ -232,8 +230,8 @@ void Transfer::receive_message()
 		return;
 	}
 	// It was queued before this socket was connected to its peer.
-	std::cerr << "glass-cat: left out " << received->size << " bytes of "
-		  << received->source << ": busy with " << peer_.address << '\n';
+	std::cerr << "glass-cat: left out " << received->size << " bytes of " << received->source
+		  << ": busy with " << peer_.address << '\n';
 }
 
 /* The first who sends something is the peer; from then on others get EPERM. */
@@ -325,8 +323,8 @@ void Transfer::say_totals() const
 		std::snprintf(rate.data(), rate.size(), "%.2f s, %.1f MiB/s", time.count(),
 			      static_cast<double>(traffic.bytes) / (1 << 20) / time.count());
 		say(std::string(verb) + std::to_string(traffic.bytes) + " bytes in " +
-		    std::to_string(traffic.messages) + " messages" + join +
-		    peer_.address.text() + ", " + rate.data());
+		    std::to_string(traffic.messages) + " messages" + join + peer_.address.text() +
+		    ", " + rate.data());
 	};
 
 	line("sent ", sent_, " to ");

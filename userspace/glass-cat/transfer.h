@@ -49,9 +49,9 @@ private:
 	struct Peer {
 		Address address;
 		bool known = false;
-		bool gone = false;	/**< its port is closed; messages of it may be left */
-		bool ended = false;	/**< it has said that no more comes */
-		bool end_due = true;	/**< the own end mark is still to be sent */
+		bool gone = false;   /**< its port is closed; messages of it may be left */
+		bool ended = false;  /**< it has said that no more comes */
+		bool end_due = true; /**< the own end mark is still to be sent */
 	};
 
 	/** What went one way. */

@@ -197,8 +197,7 @@ Result<void> Socket::set_nonblocking(bool on)
 
 	if (flags < 0)
 		return last_error();
-	return done_or_error(
-		::fcntl(fd(), F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK));
+	return done_or_error(::fcntl(fd(), F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK));
 }
 
 std::error_code Socket::take_error()

@@ -25,9 +25,9 @@ namespace glass {
 
 /** What receive_from() found. */
 struct Received {
-	std::size_t size = 0;	/**< bytes; with MSG_TRUNC asked for, of the whole message */
-	Address source;		/**< who sent it */
-	int flags = 0;		/**< MSG_TRUNC when the buffer was too small, and others */
+	std::size_t size = 0; /**< bytes; with MSG_TRUNC asked for, of the whole message */
+	Address source;	      /**< who sent it */
+	int flags = 0;	      /**< MSG_TRUNC when the buffer was too small, and others */
 };
 
 /** Which half shutdown() closes; the values of shutdown(2). */
