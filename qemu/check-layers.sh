@@ -16,7 +16,7 @@ layers='
 2 addr glass net port room route stats
 3 dev input output
 4 dgram dgram_io family protosw socket
-5 proc
+5 netlink netlink_gen proc
 6 main
 '
 
