@@ -38,7 +38,7 @@ static int glass_dgram_connect(struct sock *sk, struct sockaddr_unsized *uaddr,
 	err = glass_addr_read_dest(&peer, (struct sockaddr_glass *)uaddr, len);
 	if (err)
 		return err;
-	err = glass_dgram_find_way(sk, &peer, &way);
+	err = glass_dgram_find_way(sk, &peer, NULL, &way);
 	if (err)
 		return err;
 	if (way.is_local) {
@@ -187,8 +187,17 @@ static __poll_t glass_dgram_poll(struct file *file, struct socket *sock,
 	return mask;
 }
 
-/* proto.ioctl: SIOCINQ is the next message's size, as for AF_UNIX and UDP. */
-static int glass_dgram_ioctl(struct sock *sk, int cmd, int *karg)
+/**
+ * glass_dgram_ioctl - proto.ioctl of types that have messages
+ * @sk: the socket
+ * @cmd: SIOCINQ: the next message's size, as for AF_UNIX and UDP; SIOCOUTQ:
+ *	what was sent and is not read yet
+ * @karg: the answer, in bytes
+ *
+ * Context: process; no lock held.
+ * Return: 0 or -ENOIOCTLCMD.
+ */
+int glass_dgram_ioctl(struct sock *sk, int cmd, int *karg)
 {
 	struct sk_buff *skb;
 
@@ -224,22 +233,37 @@ static void glass_dgram_destruct(struct sock *sk)
 	WARN_ON_ONCE(atomic_read(&sk->sk_rmem_alloc));
 }
 
-/* proto.init */
-static int glass_dgram_sk_init(struct sock *sk)
+/**
+ * glass_dgram_sk_init - proto.init of types that have messages
+ * @sk: the socket
+ *
+ * Context: process, may sleep.
+ * Return: 0.
+ */
+int glass_dgram_sk_init(struct sock *sk)
 {
 	sk->sk_destruct = glass_dgram_destruct;
 	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, 1);
 	return 0;
 }
 
-/* proto.destroy: the socket is being closed. */
-static void glass_dgram_sk_destroy(struct sock *sk)
+/**
+ * glass_dgram_sk_destroy - proto.destroy: the socket is being closed
+ * @sk: the socket
+ *
+ * Context: process, may sleep.
+ */
+void glass_dgram_sk_destroy(struct sock *sk)
 {
 	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
 }
 
-/*
- * proto.close. What still refers to the socket after each step:
+/**
+ * glass_dgram_close - proto.close of types that have messages
+ * @sk: the socket
+ * @timeout: not used: nothing is waited for
+ *
+ * What still refers to the socket after each step:
  *
  * - Unhashed, it is found by nobody new. Input that found it before holds a
  *   reference and waits for the lock, or has put its frame on the backlog;
@@ -249,8 +273,10 @@ static void glass_dgram_sk_destroy(struct sock *sk)
  *   and every sender has its buffer back.
  * - sk_common_release() drops our reference. Those of input end with it; frames
  *   that the socket itself sent keep the memory until they are read.
+ *
+ * Context: process, may sleep.
  */
-static void glass_dgram_close(struct sock *sk, long timeout)
+void glass_dgram_close(struct sock *sk, long timeout)
 {
 	lock_sock(sk);
 	WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
@@ -309,6 +335,7 @@ static struct proto_ops glass_dgram_ops __ro_after_init = {
 static struct glass_protosw glass_dgram_protosw = {
 	.type		= SOCK_DGRAM,
 	.protocol	= GLASS_PROTO_DGRAM,
+	.flags		= GLASS_PROTOSW_PERMANENT,
 	.prot		= &glass_dgram_prot,
 	.ops		= &glass_dgram_ops,
 };

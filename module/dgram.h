@@ -29,7 +29,10 @@ struct glass_dgram_way {
 
 /* dgram_io.c */
 int glass_dgram_find_way(struct sock *sk, const struct glass_addr *dst,
+			 const struct glass_pktinfo *info,
 			 struct glass_dgram_way *way);
+struct sk_buff *glass_dgram_alloc(struct sock *sk, struct msghdr *msg,
+				  size_t len, u32 headroom, bool noblock);
 int glass_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
 int glass_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 			int flags);
@@ -39,6 +42,10 @@ int glass_dgram_check_receiver(struct sock *sk,
 			       const struct glass_dgram_way *way);
 
 /* dgram.c */
+int glass_dgram_ioctl(struct sock *sk, int cmd, int *karg);
+int glass_dgram_sk_init(struct sock *sk);
+void glass_dgram_sk_destroy(struct sock *sk);
+void glass_dgram_close(struct sock *sk, long timeout);
 int glass_dgram_init(void);
 void glass_dgram_exit(void);
 

@@ -22,13 +22,12 @@ static bool is_charged_to_sender(const struct sk_buff *skb)
 static enum glass_drop dgram_queue(struct sock *sk, struct sk_buff *skb)
 {
 	struct glass_sock *gs = glass_sk(sk);
-	const struct glass_hdr *hdr;
+	const struct glass_hdr *hdr = glass_input_hdr(skb);
 	struct glass_addr src;
 
 	if (sk->sk_shutdown & RCV_SHUTDOWN)
 		return GLASS_DROP_SHUTDOWN;
 
-	hdr = (const struct glass_hdr *)skb_network_header(skb);
 	if (hdr->hlen * 4 != sizeof(*hdr))
 		return GLASS_DROP_HLEN;
 	glass_input_source(skb, &src);
@@ -96,6 +95,17 @@ void glass_dgram_purge(struct sock *sk)
 	}
 }
 
+static void dgram_write_pktinfo(struct msghdr *msg, const struct sk_buff *skb)
+{
+	const struct glass_hdr *hdr = glass_input_hdr(skb);
+	struct glass_pktinfo info = {
+		.ifindex = skb->skb_iif,
+		.node	 = be32_to_cpu(hdr->dst_node),
+	};
+
+	put_cmsg(msg, SOL_GLASS, GLASS_PKTINFO, sizeof(info), &info);
+}
+
 static void dgram_write_source(struct msghdr *msg, const struct sk_buff *skb)
 {
 	struct glass_addr src;
@@ -141,6 +151,8 @@ int glass_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 	err = skb_copy_datagram_msg(skb, 0, msg, copied);
 	if (!err) {
 		sock_recv_cmsgs(msg, sk, skb);
+		if (READ_ONCE(glass_sk(sk)->wants_pktinfo))
+			dgram_write_pktinfo(msg, skb);
 		dgram_write_source(msg, skb);
 		err = flags & MSG_TRUNC ? skb->len : copied;
 	}
@@ -172,12 +184,16 @@ static int dgram_may_send(struct sock *receiver, const struct glass_addr *src)
  * glass_dgram_find_way - how a message from a socket gets somewhere
  * @sk: the sender; if it is connected there, its cached route is used
  * @dst: the receiver
+ * @info: what the sender asks for, or NULL
  * @way: filled in on success
  *
  * Context: process, socket lock held.
- * Return: 0, or as glass_output_route().
+ * Return: 0; -EINVAL or -EADDRNOTAVAIL if @info asks for another device than
+ *	the socket is bound to, or for a node that is not ours; or as
+ *	glass_output_route().
  */
 int glass_dgram_find_way(struct sock *sk, const struct glass_addr *dst,
+			 const struct glass_pktinfo *info,
 			 struct glass_dgram_way *way)
 {
 	struct glass_sock *gs = glass_sk(sk);
@@ -191,6 +207,18 @@ int glass_dgram_find_way(struct sock *sk, const struct glass_addr *dst,
 		.bound_dev_if	= READ_ONCE(sk->sk_bound_dev_if),
 		.protocol	= sk->sk_protocol,
 	};
+	if (info) {
+		if (info->ifindex && way->flow.bound_dev_if &&
+		    info->ifindex != way->flow.bound_dev_if)
+			return -EINVAL;
+		if (info->ifindex)
+			way->flow.bound_dev_if = info->ifindex;
+		if (info->node != GLASS_NODE_ANY) {
+			if (!glass_route_is_local(sock_net(sk), info->node))
+				return -EADDRNOTAVAIL;
+			way->flow.src.node = info->node;
+		}
+	}
 	if (dst->node == gs->remote.node)
 		way->flow.cache = gs->route;
 
@@ -214,11 +242,16 @@ int glass_dgram_find_way(struct sock *sk, const struct glass_addr *dst,
 }
 
 /* Read where a message goes, and find the way there. */
-static int dgram_find_way(struct sock *sk, const struct msghdr *msg, size_t len,
+static int dgram_find_way(struct sock *sk, struct msghdr *msg, size_t len,
 			  struct glass_dgram_way *way)
 {
+	struct glass_pktinfo info;
 	struct glass_addr dst;
 	int err;
+
+	err = glass_sk_cmsg_read(sk, msg, &info);
+	if (err)
+		return err;
 
 	if (msg->msg_namelen) {
 		err = glass_addr_read_dest(&dst, msg->msg_name,
@@ -231,7 +264,7 @@ static int dgram_find_way(struct sock *sk, const struct msghdr *msg, size_t len,
 	if (!msg->msg_namelen)
 		dst = glass_sk(sk)->remote;
 	if (glass_addr_is_set(&dst))
-		err = glass_dgram_find_way(sk, &dst, way);
+		err = glass_dgram_find_way(sk, &dst, &info, way);
 	else
 		err = -ENOTCONN;
 	release_sock(sk);
@@ -295,9 +328,19 @@ static void dgram_watch_peer(struct sock *sk, const struct glass_dgram_way *way)
 	sock_put(receiver);
 }
 
-/* An skb with a message in it, charged to @sk. */
-static struct sk_buff *dgram_alloc(struct sock *sk, struct msghdr *msg,
-				   size_t len, u32 headroom, bool noblock)
+/**
+ * glass_dgram_alloc - an skb with a message in it
+ * @sk: the sender, who is charged
+ * @msg: the message
+ * @len: its bytes
+ * @headroom: bytes to leave in front of it
+ * @noblock: do not wait for the send buffer
+ *
+ * Context: process, may sleep; no lock held.
+ * Return: the skb, or an ERR_PTR.
+ */
+struct sk_buff *glass_dgram_alloc(struct sock *sk, struct msghdr *msg,
+				  size_t len, u32 headroom, bool noblock)
 {
 	size_t data_len = 0;
 	struct sk_buff *skb;
@@ -343,7 +386,7 @@ static struct sk_buff *dgram_alloc_local(struct sock *sk, struct msghdr *msg,
 			dgram_watch_peer(sk, way);
 		if (err)
 			return ERR_PTR(err);
-		skb = dgram_alloc(sk, msg, len, way->headroom, true);
+		skb = glass_dgram_alloc(sk, msg, len, way->headroom, true);
 	} while (!noblock && skb == ERR_PTR(-EAGAIN));
 	return skb;
 }
@@ -397,8 +440,8 @@ static int dgram_send(struct sock *sk, struct msghdr *msg, size_t len)
 	if (way.is_local)
 		skb = dgram_alloc_local(sk, msg, len, &way);
 	else
-		skb = dgram_alloc(sk, msg, len, way.headroom,
-				  msg->msg_flags & MSG_DONTWAIT);
+		skb = glass_dgram_alloc(sk, msg, len, way.headroom,
+					msg->msg_flags & MSG_DONTWAIT);
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
 
@@ -424,15 +467,7 @@ static int dgram_send(struct sock *sk, struct msghdr *msg, size_t len)
  */
 int glass_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 {
-	struct sockcm_cookie sockc;
 	int err;
-
-	sockcm_init(&sockc, sk);
-	if (msg->msg_controllen) {
-		err = sock_cmsg_send(sk, msg, &sockc);
-		if (err)
-			return err;
-	}
 
 	err = dgram_send(sk, msg, len);
 	if (err == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))

@@ -23,6 +23,7 @@
  * @GLASS_DROP_SHUTDOWN: the receiver reads no more
  * @GLASS_DROP_PEER: the receiver is connected to somebody else
  * @GLASS_DROP_RCVBUF: the receiver is full, and the sender does not pay
+ * @GLASS_DROP_CONTROL: a control frame that says nothing known
  * @GLASS_DROP_MEMORY: the kernel is out of memory
  * @GLASS_DROP_MAX: number of values
  *
@@ -47,6 +48,7 @@ enum glass_drop {
 	GLASS_DROP_SHUTDOWN,
 	GLASS_DROP_PEER,
 	GLASS_DROP_RCVBUF,
+	GLASS_DROP_CONTROL,
 	GLASS_DROP_MEMORY,
 	GLASS_DROP_MAX,
 };

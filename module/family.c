@@ -2,12 +2,43 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include "family.h"
 
+#include <linux/capability.h>
+#include <linux/kmod.h>
 #include <linux/module.h>
 #include <linux/net.h>
 
 #include "addr.h"
 #include "protosw.h"
 #include "socket.h"
+
+static int protosw_copy(int type, int protocol, struct glass_protosw *copy)
+{
+	const struct glass_protosw *sw;
+	int err;
+
+	rcu_read_lock();
+	sw = glass_protosw_find(type, protocol, &err);
+	if (sw && !try_module_get(sw->prot->owner))
+		sw = NULL;
+	if (sw)
+		*copy = *sw;
+	rcu_read_unlock();
+	return sw ? 0 : err;
+}
+
+/*
+ * What a type and protocol lead to; if nobody offers them, a module that does
+ * is loaded. On success that module is held, so that it is there until the sock
+ * holds it.
+ */
+static int protosw_get(int type, int protocol, struct glass_protosw *copy)
+{
+	if (!protosw_copy(type, protocol, copy))
+		return 0;
+	request_module("net-pf-%d-proto-%d-type-%d", glass_family, protocol,
+		       type);
+	return protosw_copy(type, protocol, copy);
+}
 
 /*
  * net_proto_family.create: join a struct sock to the struct socket that sockfs
@@ -16,37 +47,37 @@
 static int glass_create(struct net *net, struct socket *sock, int protocol,
 			int kern)
 {
-	const struct glass_protosw *sw;
-	struct proto *prot;
+	struct glass_protosw sw;
 	struct sock *sk;
 	int err;
 
 	if (protocol < 0 || protocol > GLASS_PROTO_MAX)
 		return -EPROTONOSUPPORT;
-
-	rcu_read_lock();
-	sw = glass_protosw_find(sock->type, protocol, &err);
-	if (!sw) {
-		rcu_read_unlock();
+	err = protosw_get(sock->type, protocol, &sw);
+	if (err)
 		return err;
-	}
-	sock->ops = sw->ops;
-	prot = sw->prot;
-	protocol = sw->protocol;
-	rcu_read_unlock();
+	err = -EPERM;
+	if (sw.flags & GLASS_PROTOSW_NET_RAW && !kern &&
+	    !ns_capable(net->user_ns, CAP_NET_RAW))
+		goto put_module;
 
 	sock->state = SS_UNCONNECTED;
-	sk = sk_alloc(net, glass_family, GFP_KERNEL, prot, kern);
+	sock->ops = sw.ops;
+	sk = sk_alloc(net, glass_family, GFP_KERNEL, sw.prot, kern);
+	err = -ENOBUFS;
 	if (!sk)
-		return -ENOBUFS;
+		goto put_module;
 	sock_init_data(sock, sk);
-	sk->sk_protocol = protocol;
-	sk->sk_backlog_rcv = prot->backlog_rcv;
+	sk->sk_protocol = sw.protocol == GLASS_PROTO_ANY ? protocol :
+							   sw.protocol;
+	sk->sk_backlog_rcv = sw.prot->backlog_rcv;
 	glass_sk_init(sk);
 
 	err = sk->sk_prot->init(sk);
 	if (err)
 		sk_common_release(sk);
+put_module:
+	module_put(sw.prot->owner);
 	return err;
 }
 

@@ -17,8 +17,8 @@
  *    binding socket's lock; look-ups take no lock but RCU.
  * 4. glass_port.room.lock (a wait queue's): who waits for room in a receiver.
  *    It is the receiver's, and taken by senders under their own socket lock.
- * 5. sk_receive_queue.lock, sk_callback_lock and the wait queue of a sender:
- *    leaves.
+ * 5. glass_tap_table.lock (BH), sk_receive_queue.lock, sk_callback_lock and
+ *    the wait queue of a sender: leaves.
  *
  * Addresses are also read without the lock, by senders that look at a receiver
  * and by /proc, with READ_ONCE() against the WRITE_ONCE() of the owner. Such a
@@ -52,6 +52,7 @@
 #include "compat.h"
 #include "port.h"
 #include "route.h"
+#include "tap.h"
 
 /**
  * struct glass_sock - a Glass socket
@@ -61,6 +62,9 @@
  * @route: the way to @remote, once looked up. Socket lock
  * @port: the entry in the port table, or NULL if unbound. Socket lock to
  *	write, RCU to read
+ * @tap: the entry in the tap table, or NULL; guarded by that table's lock
+ * @wants_pktinfo: GLASS_PKTINFO is set. Socket lock to write; read locklessly
+ * @has_header: GLASS_HDRINCL is set. Socket lock to write; read locklessly
  * @room_watch: this socket's place in the room of the receiver it found full;
  *	guarded by that room's lock
  * @room_watched: whose room that is, or NULL. Set under the socket lock and
@@ -74,6 +78,9 @@ struct glass_sock {
 	struct glass_addr		remote;
 	struct glass_route_cache	route;
 	struct glass_port __rcu		*port;
+	struct glass_tap		*tap;
+	bool				wants_pktinfo;
+	bool				has_header;
 	struct wait_queue_entry		room_watch;
 	struct glass_port		*room_watched;
 };

@@ -1,44 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "input.h"
 
-#include <linux/bitmap.h>
 #include <linux/etherdevice.h>
 #include <linux/filter.h>
 #include <net/checksum.h>
 
+#include "control.h"
 #include "glass.h"
 #include "net.h"
 #include "wire.h"
 
-/* Protocols that somebody speaks. Bits change atomically, at any time. */
-static DECLARE_BITMAP(protocols, GLASS_PROTO_MAX + 1);
+/* By protocol: who takes its frames. One word, changed at any time. */
+static glass_input_handler handlers[GLASS_PROTO_MAX + 1];
 
 /**
  * glass_input_add_protocol - let frames of a protocol in
- * @protocol: GLASS_PROTO_*
+ * @protocol: GLASS_PROTO_*; if it has a handler, that is kept
+ * @handler: who takes them
  *
  * Context: any.
  */
-void glass_input_add_protocol(u8 protocol)
+void glass_input_add_protocol(u8 protocol, glass_input_handler handler)
 {
-	set_bit(protocol, protocols);
+	cmpxchg(&handlers[protocol], NULL, handler);
 }
 
 /**
  * glass_input_del_protocol - drop frames of a protocol from now on
  * @protocol: GLASS_PROTO_*
  *
- * Context: any.
+ * Context: any. The handler may still be running until synchronize_net().
  */
 void glass_input_del_protocol(u8 protocol)
 {
-	clear_bit(protocol, protocols);
-}
-
-/* The header of a frame that passed input_check(). */
-static const struct glass_hdr *input_hdr(const struct sk_buff *skb)
-{
-	return (const struct glass_hdr *)skb_network_header(skb);
+	WRITE_ONCE(handlers[protocol], NULL);
 }
 
 /**
@@ -50,7 +45,7 @@ static const struct glass_hdr *input_hdr(const struct sk_buff *skb)
  */
 void glass_input_source(const struct sk_buff *skb, struct glass_addr *src)
 {
-	const struct glass_hdr *hdr = input_hdr(skb);
+	const struct glass_hdr *hdr = glass_input_hdr(skb);
 
 	src->node = be32_to_cpu(hdr->src_node);
 	src->port = be32_to_cpu(hdr->src_port);
@@ -92,7 +87,7 @@ static enum glass_drop input_check(struct sk_buff *skb, struct glass_wire *wire)
 		return GLASS_DROP_SHORT;
 
 	skb_reset_network_header(skb);
-	drop = glass_wire_decode(wire, input_hdr(skb), skb->len);
+	drop = glass_wire_decode(wire, glass_input_hdr(skb), skb->len);
 	if (drop)
 		return drop;
 	if (!pskb_may_pull(skb, wire->hlen))
@@ -135,6 +130,90 @@ static enum glass_drop input_deliver(struct sock *sk, struct sk_buff *skb)
 	return drop;
 }
 
+/**
+ * glass_input_to_socket - the handler of protocols whose frames go to a port
+ * @net: the namespace
+ * @skb: the frame, from the Glass header on; taken over unless refused
+ * @wire: its header, decoded
+ *
+ * Context: BH, RCU read section; no lock held.
+ * Return: GLASS_DROP_NONE, or why the frame is refused.
+ */
+enum glass_drop glass_input_to_socket(struct net *net, struct sk_buff *skb,
+				      const struct glass_wire *wire)
+{
+	struct glass_addr dst = {
+		.node = wire->dst_node,
+		.port = wire->dst_port,
+	};
+	enum glass_drop drop = GLASS_DROP_FILTER;
+	struct sock *sk;
+
+	sk = glass_port_lookup(net, wire->protocol, &dst, skb->dev->ifindex);
+	if (!sk) {
+		glass_control_refuse(net, skb, wire);
+		return GLASS_DROP_PORT;
+	}
+	if (!sk_filter_trim_cap(sk, skb, wire->hlen))
+		drop = input_deliver(sk, skb);
+	sock_put(sk);
+	return drop;
+}
+
+/* Does a socket that listens in want this frame? */
+static bool tap_wants(const struct sock *sk, const struct glass_wire *wire,
+		      int ifindex)
+{
+	const struct glass_sock *gs = glass_sk(sk);
+	struct glass_addr local = glass_addr_peek(&gs->local);
+	struct glass_addr remote = glass_addr_peek(&gs->remote);
+	int bound_dev_if = READ_ONCE(sk->sk_bound_dev_if);
+
+	if (sk->sk_protocol && sk->sk_protocol != wire->protocol)
+		return false;
+	if (bound_dev_if && bound_dev_if != ifindex)
+		return false;
+	/* Of a tap's ports, 0 and the wildcard stand for all. */
+	if (local.node != GLASS_NODE_ANY && local.node != wire->dst_node)
+		return false;
+	if (local.port && local.port != GLASS_PORT_ANY &&
+	    local.port != wire->dst_port)
+		return false;
+	if (remote.node != GLASS_NODE_ANY && remote.node != wire->src_node)
+		return false;
+	return !remote.port || remote.port == GLASS_PORT_ANY ||
+	       remote.port == wire->src_port;
+}
+
+static void tap_deliver(struct sock *sk, struct sk_buff *skb,
+			const struct glass_wire *wire)
+{
+	struct sk_buff *copy = skb_clone(skb, GFP_ATOMIC);
+
+	if (copy && !sk_filter_trim_cap(sk, copy, wire->hlen) &&
+	    !input_deliver(sk, copy))
+		return;
+	glass_stats_inc(sock_net(sk), GLASS_MIB_RAW_DROPS);
+	kfree_skb(copy);
+}
+
+/* A copy for every socket that listens in. */
+static void input_to_taps(struct net *net, struct sk_buff *skb,
+			  const struct glass_wire *wire)
+{
+	struct glass_tap *tap;
+	struct sock *sk;
+
+	hlist_for_each_entry_rcu(tap, &glass_net(net)->taps.list, link) {
+		sk = glass_sk_get_rcu(&tap->sk);
+		if (!sk)
+			continue;
+		if (tap_wants(sk, wire, skb->dev->ifindex))
+			tap_deliver(sk, skb, wire);
+		sock_put(sk);
+	}
+}
+
 /*
  * packet_type handler: every frame of our EtherType on every device of every
  * namespace. BH, RCU read section.
@@ -143,10 +222,9 @@ static int glass_rcv(struct sk_buff *skb, struct net_device *dev,
 		     struct packet_type *pt, struct net_device *orig_dev)
 {
 	struct net *net = dev_net(dev);
+	glass_input_handler handler;
 	struct glass_wire wire;
-	struct glass_addr dst;
 	enum glass_drop drop;
-	struct sock *sk;
 
 	skb = skb_share_check(skb, GFP_ATOMIC);
 	if (!skb)
@@ -156,29 +234,16 @@ static int glass_rcv(struct sk_buff *skb, struct net_device *dev,
 	drop = input_check(skb, &wire);
 	if (drop)
 		goto drop_skb;
+	input_to_taps(net, skb, &wire);
 
 	drop = GLASS_DROP_PROTOCOL;
-	if (!test_bit(wire.protocol, protocols))
-		goto drop_skb;
-
-	dst.node = wire.dst_node;
-	dst.port = wire.dst_port;
-	drop = GLASS_DROP_PORT;
-	sk = glass_port_lookup(net, wire.protocol, &dst, dev->ifindex);
-	if (!sk)
-		goto drop_skb;
-
-	drop = GLASS_DROP_FILTER;
-	if (sk_filter_trim_cap(sk, skb, wire.hlen))
-		goto put_sk;
-	drop = input_deliver(sk, skb);
+	handler = READ_ONCE(handlers[wire.protocol]);
+	if (handler)
+		drop = handler(net, skb, &wire);
 	if (drop)
-		goto put_sk;
-	sock_put(sk);
+		goto drop_skb;
 	return NET_RX_SUCCESS;
 
-put_sk:
-	sock_put(sk);
 drop_skb:
 	glass_drop(net, skb, drop);
 	return NET_RX_DROP;

@@ -10,6 +10,7 @@
 #include <linux/net.h>
 
 #include "addr.h"
+#include "control.h"
 #include "dev.h"
 #include "dgram.h"
 #include "family.h"
@@ -18,6 +19,7 @@
 #include "netlink.h"
 #include "proc.h"
 #include "protosw.h"
+#include "raw.h"
 
 static int __init glass_init(void)
 {
@@ -36,6 +38,10 @@ static int __init glass_init(void)
 	err = glass_dgram_init();
 	if (err)
 		goto exit_net;
+	err = glass_raw_init();
+	if (err)
+		goto exit_dgram;
+	glass_control_init();
 	glass_input_init();
 	err = glass_dev_init();
 	if (err)
@@ -61,6 +67,9 @@ exit_dev:
 	glass_dev_exit();
 exit_input:
 	glass_input_exit();
+	glass_control_exit();
+	glass_raw_exit();
+exit_dgram:
 	glass_dgram_exit();
 exit_net:
 	glass_net_exit();
@@ -75,6 +84,8 @@ static void __exit glass_exit(void)
 	glass_proc_exit();
 	glass_dev_exit();
 	glass_input_exit();
+	glass_control_exit();
+	glass_raw_exit();
 	glass_dgram_exit();
 	glass_net_exit();
 }

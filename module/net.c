@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "net.h"
 
+#include <linux/ratelimit.h>
+
+/* As many as ICMP sends by default (net.ipv4.icmp_msgs_per_sec). */
+#define GLASS_ERRORS_PER_SECOND	1000
+
 unsigned int glass_net_id __read_mostly;
 
 static int __net_init net_create(struct net *net)
@@ -11,6 +16,11 @@ static int __net_init net_create(struct net *net)
 	gn->stats = alloc_percpu(struct glass_mibs);
 	if (!gn->stats)
 		return -ENOMEM;
+
+	glass_tap_table_init(&gn->taps);
+	ratelimit_state_init(&gn->errors_limit, HZ, GLASS_ERRORS_PER_SECOND);
+	/* Be silent about what is suppressed. */
+	ratelimit_set_flags(&gn->errors_limit, RATELIMIT_MSG_ON_RELEASE);
 
 	err = glass_port_table_init(&gn->ports);
 	if (err)

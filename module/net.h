@@ -3,27 +3,33 @@
 #ifndef GLASS_NET_H
 #define GLASS_NET_H
 
+#include <linux/ratelimit_types.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 
 #include "port.h"
 #include "route.h"
 #include "stats.h"
+#include "tap.h"
 
 /**
  * struct glass_net - all state of one network namespace
  * @ports: who is bound to what; see port.h for its lock
  * @routes: which device leads to which node; see route.h for its lock
+ * @taps: who listens in; see tap.h for its lock
+ * @errors_limit: bounds the errors sent to other nodes
  * @stats: the counters; const after init, the counters themselves per CPU
  *
  * Lifetime: that of the namespace, from the pernet init to the pernet exit. A
  * user's socket holds the namespace; a frame is in it as long as its device.
- * The owning files (port.c, route.c, stats.c) are the only ones that look
+ * The owning files (port.c, route.c, tap.c, stats.c) are the only ones that look
  * inside their part.
  */
 struct glass_net {
 	struct glass_port_table		ports;
 	struct glass_route_table	routes;
+	struct glass_tap_table		taps;
+	struct ratelimit_state		errors_limit;
 	struct glass_mibs __percpu	*stats;
 };
 

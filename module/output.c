@@ -54,11 +54,9 @@ static int output_checksum(struct sk_buff *skb, const struct net_device *dev)
 	return glass_dev_may_alter(dev) ? skb_checksum_help(skb) : 0;
 }
 
-static int output_headers(struct sk_buff *skb, const struct glass_flow *flow,
-			  const struct glass_route *route)
+static void output_glass_header(struct sk_buff *skb,
+				const struct glass_flow *flow)
 {
-	struct net_device *dev = route->dev;
-	const u8 *lladdr = route->is_local ? dev->dev_addr : route->lladdr;
 	struct glass_wire wire = {
 		.src_node	= flow->src.node,
 		.src_port	= flow->src.port,
@@ -70,9 +68,18 @@ static int output_headers(struct sk_buff *skb, const struct glass_flow *flow,
 	};
 
 	skb_push(skb, sizeof(struct glass_hdr));
-	skb_reset_network_header(skb);
 	glass_wire_encode((struct glass_hdr *)skb->data, &wire);
+}
 
+/* @skb begins with the Glass header. A sum that is there is left alone. */
+static int output_link_header(struct sk_buff *skb,
+			      const struct glass_route *route)
+{
+	struct net_device *dev = route->dev;
+	const u8 *lladdr = route->is_local ? dev->dev_addr : route->lladdr;
+	bool has_sum = ((struct glass_hdr *)skb->data)->csum;
+
+	skb_reset_network_header(skb);
 	skb->dev = dev;
 	skb->protocol = htons(ETH_P_GLASS);
 	if (dev_hard_header(skb, dev, ETH_P_GLASS, lladdr, dev->dev_addr,
@@ -80,7 +87,7 @@ static int output_headers(struct sk_buff *skb, const struct glass_flow *flow,
 		return -EINVAL;
 	skb_reset_mac_header(skb);
 
-	return output_checksum(skb, dev);
+	return has_sum ? 0 : output_checksum(skb, dev);
 }
 
 /**
@@ -104,27 +111,24 @@ const struct glass_route *glass_output_route(struct net *net,
 	return route;
 }
 
-/**
- * glass_output - send one frame
- * @net: the namespace of the sender
- * @skb: the payload, charged to its sender, with glass_output_headroom() bytes
- *	in front; taken over in any case
- * @flow: from where to where
- *
- * The route is asked for here, whatever the caller asked for to size the
- * frame: time may have passed. What the device does with the frame is the
- * device's affair: a loss is counted and is no error, as it would not be
- * further down the line either.
- *
- * Context: process or BH, no socket spinlock held: the frame may be delivered
- *	before this returns.
- * Return: 0, -EHOSTUNREACH, -ENETDOWN, -EMSGSIZE, -ENOMEM.
- */
-int glass_output(struct net *net, struct sk_buff *skb,
-		 struct glass_flow *flow)
+static int output_xmit(struct net *net, struct sk_buff *skb, u32 len)
 {
+	int err;
+
+	glass_stats_inc(net, GLASS_MIB_OUT_FRAMES);
+	glass_stats_add(net, GLASS_MIB_OUT_BYTES, len);
+	err = dev_queue_xmit(skb);
+	if (likely(!err))
+		return 0;
+	glass_stats_inc(net, GLASS_MIB_OUT_DEVICE_DROPS);
+	return err == -ENETDOWN ? err : 0;
+}
+
+static int output_frame(struct net *net, struct sk_buff *skb,
+			struct glass_flow *flow, bool has_header)
+{
+	u32 len = skb->len - (has_header ? sizeof(struct glass_hdr) : 0);
 	const struct glass_route *route;
-	u32 len = skb->len;
 	int err;
 
 	rcu_read_lock();
@@ -139,18 +143,12 @@ int glass_output(struct net *net, struct sk_buff *skb,
 	err = skb_cow_head(skb, glass_output_headroom(route));
 	if (err)
 		goto free_skb;
-	err = output_headers(skb, flow, route);
+	if (!has_header)
+		output_glass_header(skb, flow);
+	err = output_link_header(skb, route);
 	if (err)
 		goto free_skb;
-
-	glass_stats_inc(net, GLASS_MIB_OUT_FRAMES);
-	glass_stats_add(net, GLASS_MIB_OUT_BYTES, len);
-	err = dev_queue_xmit(skb);
-	if (unlikely(err)) {
-		glass_stats_inc(net, GLASS_MIB_OUT_DEVICE_DROPS);
-		if (err != -ENETDOWN)
-			err = 0;
-	}
+	err = output_xmit(net, skb, len);
 	rcu_read_unlock();
 	return err;
 
@@ -158,4 +156,42 @@ free_skb:
 	rcu_read_unlock();
 	kfree_skb(skb);
 	return err;
+}
+
+/**
+ * glass_output - send one frame
+ * @net: the namespace of the sender
+ * @skb: the payload, charged to its sender, with glass_output_headroom() bytes
+ *	in front; taken over in any case
+ * @flow: from where to where; no wildcard is left in it
+ *
+ * The route is asked for here, whatever the caller asked for to size the
+ * frame: time may have passed. What the device does with the frame is the
+ * device's affair: a loss is counted and is no error, as it would not be
+ * further down the line either.
+ *
+ * Context: process or BH, no socket spinlock held: the frame may be delivered
+ *	before this returns.
+ * Return: 0, -EHOSTUNREACH, -ENETDOWN, -EMSGSIZE, -ENOMEM.
+ */
+int glass_output(struct net *net, struct sk_buff *skb,
+		 struct glass_flow *flow)
+{
+	return output_frame(net, skb, flow, false);
+}
+
+/**
+ * glass_output_raw - send one frame with a header of the sender's making
+ * @net: the namespace of the sender
+ * @skb: struct glass_hdr, whatever it says, and the payload; else as for
+ *	glass_output(). A csum of 0 is filled in
+ * @flow: where to; decides the device, and nothing else
+ *
+ * Context: as glass_output().
+ * Return: as glass_output().
+ */
+int glass_output_raw(struct net *net, struct sk_buff *skb,
+		     struct glass_flow *flow)
+{
+	return output_frame(net, skb, flow, true);
 }

@@ -30,5 +30,7 @@ const struct glass_route *glass_output_route(struct net *net,
 					     struct glass_flow *flow);
 int glass_output(struct net *net, struct sk_buff *skb,
 		 struct glass_flow *flow);
+int glass_output_raw(struct net *net, struct sk_buff *skb,
+		     struct glass_flow *flow);
 
 #endif /* GLASS_OUTPUT_H */

@@ -70,7 +70,8 @@ static bool node_overlaps(u32 node, u32 other)
 }
 
 static bool port_in_use(struct glass_port_table *table,
-			const struct glass_port_key *key, u32 node)
+			const struct glass_port_key *key, u32 node,
+			bool may_share)
 {
 	struct rhlist_head *list, *pos;
 	struct glass_port *port;
@@ -83,7 +84,8 @@ static bool port_in_use(struct glass_port_table *table,
 		struct sock *sk = READ_ONCE(port->sk);
 
 		/* The owner cannot leave: it would need table->lock. */
-		if (sk && node_overlaps(node, READ_ONCE(glass_sk(sk)->local.node))) {
+		if (sk && !(may_share && sk->sk_reuse) &&
+		    node_overlaps(node, READ_ONCE(glass_sk(sk)->local.node))) {
 			in_use = true;
 			break;
 		}
@@ -93,18 +95,20 @@ static bool port_in_use(struct glass_port_table *table,
 }
 
 static int port_choose(struct glass_port_table *table,
-		       struct glass_port_key *key, struct glass_addr *addr)
+		       struct glass_port_key *key, struct glass_addr *addr,
+		       bool may_share)
 {
 	int draws;
 
 	if (addr->port != GLASS_PORT_ANY) {
 		key->port = addr->port;
-		return port_in_use(table, key, addr->node) ? -EADDRINUSE : 0;
+		return port_in_use(table, key, addr->node, may_share) ?
+		       -EADDRINUSE : 0;
 	}
 	for (draws = 0; draws < GLASS_PORT_DRAWS; draws++) {
 		key->port = get_random_u32_inclusive(GLASS_PORT_RESERVED,
 						     GLASS_PORT_ANY - 1);
-		if (!port_in_use(table, key, addr->node)) {
+		if (!port_in_use(table, key, addr->node, false)) {
 			addr->port = key->port;
 			return 0;
 		}
@@ -115,7 +119,8 @@ static int port_choose(struct glass_port_table *table,
 /**
  * glass_port_get - take the port that a socket's own address names
  * @sk: the socket, unbound; its local address is what it asks for, with
- *	GLASS_PORT_ANY for a random free port
+ *	GLASS_PORT_ANY for a random free port. Sockets that all have
+ *	SO_REUSEADDR may share a name, as UDP's: the last one bound receives
  * @unused: struct proto's port is too narrow for ours
  *
  * struct proto's get_port. On success the socket is in the table by its
@@ -141,7 +146,7 @@ int glass_port_get(struct sock *sk, unsigned short unused)
 	port->sk = sk;
 
 	spin_lock_bh(&table->lock);
-	err = port_choose(table, &port->key, &addr);
+	err = port_choose(table, &port->key, &addr, sk->sk_reuse);
 	if (err)
 		goto unlock;
 
@@ -211,25 +216,25 @@ void glass_port_unhash(struct sock *sk)
 }
 
 /**
- * glass_port_sock_get - take a reference on a port's socket
- * @port: found under RCU
+ * glass_sk_get_rcu - take a reference on a socket found under RCU
+ * @slot: where the socket stands in a table; cleared before it lets go
  *
  * The socket's memory may have been freed and be another socket's by now (the
- * slab is SLAB_TYPESAFE_BY_RCU): hold first, then see whether the port still
+ * slab is SLAB_TYPESAFE_BY_RCU): hold first, then see whether the table still
  * names it. If it does, it had not let go when we took hold.
  *
  * Context: RCU read section.
  * Return: the socket with a reference, or NULL if it is going.
  */
-struct sock *glass_port_sock_get(const struct glass_port *port)
+struct sock *glass_sk_get_rcu(struct sock * const *slot)
 {
-	struct sock *sk = READ_ONCE(port->sk);
+	struct sock *sk = READ_ONCE(*slot);
 
 	if (!sk || unlikely(!refcount_inc_not_zero(&sk->sk_refcnt)))
 		return NULL;
-	/* Orders the reference before the second look at port->sk. */
+	/* Orders the reference before the second look. */
 	smp_mb__after_atomic();
-	if (likely(READ_ONCE(port->sk) == sk))
+	if (likely(READ_ONCE(*slot) == sk))
 		return sk;
 	sock_put(sk);
 	return NULL;
@@ -269,7 +274,7 @@ struct sock *glass_port_lookup(struct net *net, u8 protocol,
 	rcu_read_lock();
 	list = rhltable_lookup(&glass_net(net)->ports.hash, &key, port_params);
 	rhl_for_each_entry_rcu(port, pos, list, link) {
-		sk = glass_port_sock_get(port);
+		sk = glass_sk_get_rcu(&port->sk);
 		if (!sk)
 			continue;
 		node = READ_ONCE(glass_sk(sk)->local.node);

@@ -60,6 +60,6 @@ int glass_port_hash(struct sock *sk);
 void glass_port_unhash(struct sock *sk);
 struct sock *glass_port_lookup(struct net *net, u8 protocol,
 			       const struct glass_addr *addr, int ifindex);
-struct sock *glass_port_sock_get(const struct glass_port *port);
+struct sock *glass_sk_get_rcu(struct sock * const *slot);
 
 #endif /* GLASS_PORT_H */

@@ -119,13 +119,14 @@ static void show_socket(struct seq_file *seq, struct sock *sk)
 
 static int sockets_show(struct seq_file *seq, void *v)
 {
+	const struct glass_port *port = v;
 	struct sock *sk;
 
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(seq, "Type Proto Local Remote State RxQueue TxQueue Drops Uid Inode\n");
 		return 0;
 	}
-	sk = glass_port_sock_get(v);
+	sk = glass_sk_get_rcu(&port->sk);
 	if (!sk)
 		return SEQ_SKIP;
 	show_socket(seq, sk);

@@ -251,33 +251,126 @@ int glass_sk_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 }
 
 /**
+ * glass_sk_cmsg_read - read what a sender's control messages ask for
+ * @sk: the sender
+ * @msg: the message
+ * @info: filled in; asks for nothing if there is no GLASS_PKTINFO
+ *
+ * Those of SOL_SOCKET are the core's to judge.
+ *
+ * Context: process; no lock held.
+ * Return: 0, or -EINVAL for a malformed or an unknown one.
+ */
+int glass_sk_cmsg_read(struct sock *sk, struct msghdr *msg,
+		       struct glass_pktinfo *info)
+{
+	struct sockcm_cookie sockc;
+	struct cmsghdr *cmsg;
+
+	info->ifindex = 0;
+	info->node = GLASS_NODE_ANY;
+	if (!msg->msg_controllen)
+		return 0;
+
+	for_each_cmsghdr(cmsg, msg) {
+		if (!CMSG_OK(msg, cmsg))
+			return -EINVAL;
+		if (cmsg->cmsg_level != SOL_GLASS)
+			continue;
+		if (cmsg->cmsg_type != GLASS_PKTINFO ||
+		    cmsg->cmsg_len != CMSG_LEN(sizeof(*info)))
+			return -EINVAL;
+		memcpy(info, CMSG_DATA(cmsg), sizeof(*info));
+	}
+	sockcm_init(&sockc, sk);
+	return sock_cmsg_send(sk, msg, &sockc);
+}
+
+/**
+ * glass_sk_set_flag - setsockopt(2) of a truth value
+ * @sk: the socket
+ * @flag: where it is kept
+ * @optval: an int
+ * @optlen: bytes of it; more than an int is accepted
+ *
+ * Context: process, may sleep; no lock held.
+ * Return: 0, -EINVAL or -EFAULT.
+ */
+int glass_sk_set_flag(struct sock *sk, bool *flag, sockptr_t optval,
+		      unsigned int optlen)
+{
+	int value;
+
+	if (optlen < sizeof(value))
+		return -EINVAL;
+	if (copy_from_sockptr(&value, optval, sizeof(value)))
+		return -EFAULT;
+	lock_sock(sk);
+	WRITE_ONCE(*flag, !!value);
+	release_sock(sk);
+	return 0;
+}
+
+/**
+ * glass_sk_get_flag - getsockopt(2) of a truth value
+ * @flag: the value
+ * @optval: an int goes here, or as much of it as there is room for
+ * @optlen: room in bytes; set to what was written
+ *
+ * Context: process, may sleep.
+ * Return: 0, -EINVAL or -EFAULT.
+ */
+int glass_sk_get_flag(bool flag, char __user *optval, int __user *optlen)
+{
+	int value = flag;
+	int len;
+
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (len < 0)
+		return -EINVAL;
+	len = min_t(int, len, sizeof(value));
+	if (put_user(len, optlen) || copy_to_user(optval, &value, len))
+		return -EFAULT;
+	return 0;
+}
+
+/**
  * glass_sk_setsockopt - setsockopt(2) above SOL_SOCKET
  * @sk: the socket
- * @level: SOL_GLASS has no option yet; no other level has any
- * @optname: the option
+ * @level: SOL_GLASS; no other level has any option
+ * @optname: GLASS_PKTINFO
  * @optval: its value
  * @optlen: bytes of it
  *
- * Return: -ENOPROTOOPT.
+ * Context: process, may sleep; no lock held.
+ * Return: 0, -ENOPROTOOPT, or as glass_sk_set_flag().
  */
 int glass_sk_setsockopt(struct sock *sk, int level, int optname,
 			sockptr_t optval, unsigned int optlen)
 {
+	if (level == SOL_GLASS && optname == GLASS_PKTINFO)
+		return glass_sk_set_flag(sk, &glass_sk(sk)->wants_pktinfo,
+					 optval, optlen);
 	return -ENOPROTOOPT;
 }
 
 /**
  * glass_sk_getsockopt - getsockopt(2) above SOL_SOCKET
  * @sk: the socket
- * @level: SOL_GLASS has no option yet; no other level has any
- * @optname: the option
- * @optval: where its value would go
- * @optlen: where its size would go
+ * @level: SOL_GLASS; no other level has any option
+ * @optname: GLASS_PKTINFO
+ * @optval: where its value goes
+ * @optlen: where its size goes
  *
- * Return: -ENOPROTOOPT.
+ * Context: process, may sleep; no lock held.
+ * Return: 0, -ENOPROTOOPT, or as glass_sk_get_flag().
  */
 int glass_sk_getsockopt(struct sock *sk, int level, int optname,
 			char __user *optval, int __user *optlen)
 {
+	if (level == SOL_GLASS && optname == GLASS_PKTINFO)
+		return glass_sk_get_flag(glass_sk(sk)->wants_pktinfo, optval,
+					 optlen);
 	return -ENOPROTOOPT;
 }

@@ -9,10 +9,17 @@
 #include <linux/net.h>
 #include <net/sock.h>
 
+#include <linux/glass.h>
+
 #include "compat.h"
 
 void glass_sk_init(struct sock *sk);
 int glass_sk_autobind(struct sock *sk);
+int glass_sk_set_flag(struct sock *sk, bool *flag, sockptr_t optval,
+		      unsigned int optlen);
+int glass_sk_get_flag(bool flag, char __user *optval, int __user *optlen);
+int glass_sk_cmsg_read(struct sock *sk, struct msghdr *msg,
+		       struct glass_pktinfo *info);
 
 /* struct proto_ops */
 int glass_sk_release(struct socket *sock);

@@ -16,6 +16,10 @@ const struct snmp_mib glass_stats_list[] = {
 	SNMP_MIB_ITEM("GlassInFrames", GLASS_MIB_IN_FRAMES),
 	SNMP_MIB_ITEM("GlassInDelivered", GLASS_MIB_IN_DELIVERED),
 	SNMP_MIB_ITEM("GlassInBytes", GLASS_MIB_IN_BYTES),
+	SNMP_MIB_ITEM("GlassRawDelivered", GLASS_MIB_RAW_DELIVERED),
+	SNMP_MIB_ITEM("GlassRawDrops", GLASS_MIB_RAW_DROPS),
+	SNMP_MIB_ITEM("GlassControlIn", GLASS_MIB_CONTROL_IN),
+	SNMP_MIB_ITEM("GlassControlOut", GLASS_MIB_CONTROL_OUT),
 	SNMP_MIB_ITEM("GlassRouteLookups", GLASS_MIB_ROUTE_LOOKUPS),
 	GLASS_DROP_ITEM("GlassDropDevice", GLASS_DROP_DEVICE),
 	GLASS_DROP_ITEM("GlassDropNotHost", GLASS_DROP_NOT_HOST),
@@ -34,6 +38,7 @@ const struct snmp_mib glass_stats_list[] = {
 	GLASS_DROP_ITEM("GlassDropShutdown", GLASS_DROP_SHUTDOWN),
 	GLASS_DROP_ITEM("GlassDropPeer", GLASS_DROP_PEER),
 	GLASS_DROP_ITEM("GlassDropRcvbuf", GLASS_DROP_RCVBUF),
+	GLASS_DROP_ITEM("GlassDropControl", GLASS_DROP_CONTROL),
 	GLASS_DROP_ITEM("GlassDropMemory", GLASS_DROP_MEMORY),
 };
 

@@ -19,6 +19,10 @@ struct net;
  * @GLASS_MIB_IN_FRAMES: frames that came from a device
  * @GLASS_MIB_IN_DELIVERED: of those, how many were queued to a socket
  * @GLASS_MIB_IN_BYTES: their payload, in bytes
+ * @GLASS_MIB_RAW_DELIVERED: copies queued to raw sockets
+ * @GLASS_MIB_RAW_DROPS: copies that a raw socket did not take
+ * @GLASS_MIB_CONTROL_IN: frames of GLASS_PROTO_CONTROL that were understood
+ * @GLASS_MIB_CONTROL_OUT: frames of GLASS_PROTO_CONTROL sent by the module
  * @GLASS_MIB_ROUTE_LOOKUPS: times a route was looked up in the table
  * @GLASS_MIB_DROP_BASE: plus an enum glass_drop: frames dropped for it
  * @GLASS_MIB_MAX: number of counters
@@ -30,6 +34,10 @@ enum glass_mib {
 	GLASS_MIB_IN_FRAMES,
 	GLASS_MIB_IN_DELIVERED,
 	GLASS_MIB_IN_BYTES,
+	GLASS_MIB_RAW_DELIVERED,
+	GLASS_MIB_RAW_DROPS,
+	GLASS_MIB_CONTROL_IN,
+	GLASS_MIB_CONTROL_OUT,
 	GLASS_MIB_ROUTE_LOOKUPS,
 	GLASS_MIB_DROP_BASE,
 	GLASS_MIB_MAX = GLASS_MIB_DROP_BASE + GLASS_DROP_MAX,

@@ -52,6 +52,7 @@ struct sockaddr_glass {
 #define GLASS_PROTO_STREAM	1		/* SOCK_STREAM */
 #define GLASS_PROTO_DGRAM	2		/* SOCK_DGRAM */
 #define GLASS_PROTO_SEQPACKET	5		/* SOCK_SEQPACKET */
+#define GLASS_PROTO_CONTROL	7		/* the module itself; SOCK_RAW */
 #define GLASS_PROTO_MAX		255
 
 /* The frame: an Ethernet header of this type (IEEE 802 local experimental 1). */
@@ -90,6 +91,50 @@ struct glass_hdr {
 	__be32	src_port;
 	__be32	dst_node;
 	__be32	dst_port;
+};
+
+/* What a frame of GLASS_PROTO_CONTROL is about. */
+#define GLASS_CONTROL_ECHO		1	/* answered with the same data */
+#define GLASS_CONTROL_ECHO_REPLY	2
+#define GLASS_CONTROL_UNREACHABLE	3	/* data: header of a lost frame */
+
+/**
+ * struct glass_control_hdr - the payload of GLASS_PROTO_CONTROL begins with it
+ * @type: GLASS_CONTROL_*
+ * @code: of UNREACHABLE: the errno (see errno.h, Linux generic) that the
+ *	sender of the lost frame is told; else 0
+ * @reserved: must be zero
+ * @sequence: of ECHO: any number; comes back in the reply
+ *
+ * The ports of an echo are the sender's own affair; the reply has them swapped.
+ */
+struct glass_control_hdr {
+	__u8	type;
+	__u8	code;
+	__be16	reserved;
+	__be32	sequence;
+};
+
+/*
+ * Socket options of level SOL_GLASS; each is an int, a truth value.
+ *
+ * GLASS_HDRINCL: SOCK_RAW only. What is sent begins with struct glass_hdr. It
+ *	goes out as it is, but for a csum of 0, which is filled in.
+ * GLASS_PKTINFO: receiving gives a control message of this type, a struct
+ *	glass_pktinfo. Sending takes one whether the option is set or not.
+ */
+#define GLASS_HDRINCL	1
+#define GLASS_PKTINFO	2
+
+/**
+ * struct glass_pktinfo - by which device and as which node
+ * @ifindex: the device; to send: the only one allowed, or 0
+ * @node: received: where the frame was sent to; to send: which node of ours it
+ *	comes from, or GLASS_NODE_ANY
+ */
+struct glass_pktinfo {
+	__u32	ifindex;
+	__u32	node;
 };
 
 /* Largest payload of one frame at the default MTU of glass0, in bytes. */
