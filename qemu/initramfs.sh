@@ -122,7 +122,7 @@ make_tests()
 	cp "$BUILD/base/$MODULES"/modules.* "$root/$MODULES/"
 	cp -a "$BUILD/kselftest" "$root/opt/kselftest"
 	find "$root/opt/kselftest" -type f -executable -size +100k -exec strip -g {} +
-	for name in "$root"/opt/kselftest/glass/glass-*; do
+	for name in "$root"/opt/kselftest/glass/glass{-*,ctl}; do
 		[[ -x $name ]] && ln -s "/${name#"$root/"}" "$root/usr/bin/"
 	done
 	add_libraries "$root"

@@ -15,7 +15,7 @@
 TOOLS=(
 	# building
 	bc bison flex g++ libcli11-dev libelf-dev libgtest-dev libmnl-dev libssl-dev make
-	pahole rsync
+	nlohmann-json3-dev pahole rsync
 	# checking
 	clang clang-format codespell llvm perl python3 shellcheck sparse
 	# what the guest is made of

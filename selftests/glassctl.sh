@@ -1,0 +1,244 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC3043,SC2317 # local; functions are called by name
+#
+# glassctl, and the part of ip that knows links of kind glass: what they print,
+# what they refuse, in which words.
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+LLADDR=02:00:00:00:00:0c
+
+# expect_output TEXT ARGUMENT...: glassctl prints exactly this.
+expect_output()
+{
+	local text="$1"
+
+	shift
+	expect_equal "glassctl $*" "$(glassctl "$@" 2>&1)" "$text"
+}
+
+# expect_error TEXT COMMAND...: exit status 1, nothing on standard output, and
+# this on standard error.
+expect_error()
+{
+	local text="$1" status=0
+
+	shift
+	"$@" >"$WORK/out" 2>"$WORK/err" </dev/null || status=$?
+	expect_equal "$*" "$(cat "$WORK/out" "$WORK/err")" "$text"
+	expect_equal "exit status of $*" "$status" 1
+}
+
+test_help_and_version_are_no_errors()
+{
+	glassctl --help | grep -q "^Usage: glassctl"
+	glassctl route add --help | grep -q "^Usage: glassctl route add"
+	glassctl --version | grep -q "^glassctl [0-9]"
+}
+
+test_wrong_usage_exits_with_2()
+{
+	local line status
+
+	while read -r line; do
+		status=0
+		# shellcheck disable=SC2086 # a line is some words
+		glassctl $line >"$WORK/out" 2>"$WORK/err" || status=$?
+		expect_equal "glassctl $line" "$status" 2
+		expect_equal "standard output of glassctl $line" "$(cat "$WORK/out")" ""
+		expect_words "glassctl: " "$WORK/err"
+	done <<-END
+
+		nothing
+		info more
+		route add
+		route add 12 dev lo
+		route add 12 dev lo lladdr 02:00:00:00:00
+		route add 12 dev lo dev lo lladdr $LLADDR
+		route add * dev lo lladdr $LLADDR
+		route add 12 dev lo lladdr $LLADDR metric 3
+		route del 4294967295
+		dev add g1
+		dev add g1 node
+	END
+}
+
+test_info_and_stats() { in_namespace info_and_stats; }
+
+info_and_stats()
+{
+	local family
+
+	family=$(cat /sys/module/glass/parameters/family)
+	expect_output "family            $family
+wire version      1
+ports             0
+routes            1
+route generation  2" info
+	expect_output "{\"family\":$family,\"wire_version\":1,\"ports\":0,\"routes\":1,\"route_generation\":2}" \
+		--json info
+	expect_output "" stats
+	expect_output "{}" stats --json
+
+	start_receiver 5000 /dev/null --no-end
+	expect_output "{\"family\":$family,\"wire_version\":1,\"ports\":1,\"routes\":1,\"route_generation\":2}" \
+		info --json
+	echo hello | glass-cat --no-end 1:5000
+	wait $!
+	glassctl stats >"$WORK/stats"
+	expect_equal stats "$(tr -s ' ' <"$WORK/stats")" "GlassOutFrames 1
+GlassOutBytes 6
+GlassInFrames 1
+GlassInDelivered 1
+GlassInBytes 6
+GlassRouteLookups $(counter GlassRouteLookups)"
+	# With zeros: what /proc has, in its order.
+	glassctl stats --all | tr -s ' ' >"$WORK/stats"
+	tr -s '[:blank:]' ' ' </proc/self/net/glass_stat >"$WORK/proc"
+	cmp "$WORK/stats" "$WORK/proc"
+	glassctl -j stats >"$WORK/json"
+	expect_words '{"GlassOutFrames":1,"GlassOutBytes":6,"GlassInFrames":1,' "$WORK/json"
+}
+
+test_devices_and_routes() { in_namespace devices_and_routes; }
+
+devices_and_routes()
+{
+	ip link add va type veth peer name vb
+	glassctl dev add g1 node 7
+	glassctl dev attach va node 9
+	glassctl route add 12 lladdr "$LLADDR" dev va
+	expect_output "DEV     NODE  KIND      MTU
+glass0  1     glass     65564
+g1      7     glass     65564
+va      9     attached  1500" dev
+	expect_output '[{"dev":"glass0","node":1,"kind":"glass","mtu":65564},{"dev":"g1","node":7,"kind":"glass","mtu":65564},{"dev":"va","node":9,"kind":"attached","mtu":1500}]' \
+		--json dev show
+	expect_output '[{"dev":"g1","node":7,"kind":"glass","mtu":65564}]' -j dev show g1
+	expect_output "NODE  TYPE   DEV     SOURCE  LLADDR
+1     local  glass0  1       -
+7     local  g1      7       -
+9     local  va      9       -
+12    link   va      9       $LLADDR" route show
+	expect_output '[{"node":1,"type":"local","dev":"glass0","source":1,"lladdr":null},{"node":7,"type":"local","dev":"g1","source":7,"lladdr":null},{"node":9,"type":"local","dev":"va","source":9,"lladdr":null},{"node":12,"type":"link","dev":"va","source":9,"lladdr":"'"$LLADDR"'"}]' \
+		route -j
+	expect_output "NODE  TYPE  DEV  SOURCE  LLADDR
+12    link  va   9       $LLADDR" route show 12
+
+	glassctl route del 12
+	glassctl dev detach va
+	glassctl dev del g1
+	expect_output '[{"node":1,"type":"local","dev":"glass0","source":1,"lladdr":null}]' -j route
+	[ ! -e /proc/self/net/dev_snmp6/g1 ]
+	[ -e /proc/self/net/dev_snmp6/va ]
+}
+
+test_errors_name_the_command_and_the_kernels_reason() { in_namespace refusals; }
+
+refusals()
+{
+	ip link add va type veth peer name vb
+	glassctl dev attach va node 9
+	expect_error "glassctl: route add 12: No such device: device eth9" \
+		glassctl route add 12 dev eth9 lladdr "$LLADDR"
+	expect_error "glassctl: route add 12: Invalid argument: The device is not attached" \
+		glassctl route add 12 dev vb lladdr "$LLADDR"
+	expect_error "glassctl: route add 12: Invalid argument: The address is not one station's" \
+		glassctl route add 12 dev va lladdr ff:ff:ff:ff:ff:ff
+	expect_error "glassctl: route del 1: Device or resource busy: A device owns that node; delete or detach it" \
+		glassctl route del 1
+	expect_error "glassctl: route show 12: No such file or directory" \
+		glassctl route show 12
+	expect_error "glassctl: dev add g1: File exists: The node has a route, or the device owns a node" \
+		glassctl dev add g1 node 9
+	expect_error "glassctl: dev del glass0: Operation not supported" \
+		glassctl dev del glass0
+	expect_error "glassctl: dev del va: No such device: The device is only attached" \
+		glassctl dev del va
+	expect_error "glassctl: dev del vb: No such device" glassctl dev del vb
+	expect_error "glassctl: dev attach lo: Invalid argument: Only an Ethernet device carries Glass frames" \
+		glassctl dev attach lo node 8
+	expect_error "glassctl: dev detach vb: Invalid argument: The device is not attached" \
+		glassctl dev detach vb
+}
+
+test_changes_need_the_administrator_of_the_namespace() { in_namespace permissions; }
+
+permissions()
+{
+	need setpriv
+	expect_error "glassctl: dev attach glass0: Operation not permitted: CAP_NET_ADMIN is needed" \
+		setpriv --reuid 65534 --clear-groups glassctl dev attach glass0 node 8
+	setpriv --reuid 65534 --clear-groups glassctl dev >"$WORK/dev"
+	# Whoever makes a namespace is its administrator.
+	setpriv --reuid 65534 --regid 65534 --clear-groups unshare -Urn sh -ec '
+		glassctl dev add g1 node 7
+		ip link add va type veth peer name vb
+		glassctl dev attach va node 9
+		glassctl route add 12 dev va lladdr 02:00:00:00:00:0c
+		glassctl route' >"$WORK/route"
+	expect_equal routes "$(wc -l <"$WORK/route")" 5
+}
+
+
+test_monitor_prints_changes_as_they_come() { in_namespace monitor; }
+
+monitor()
+{
+	ip link add va type veth peer name vb
+	background glassctl route monitor --count 4 >"$WORK/table"
+	table=$!
+	background glassctl route monitor --count 4 --json >"$WORK/json"
+	json=$!
+	wait_until two_have_joined
+	wait_until grep -q EVENT "$WORK/table"
+	glassctl dev attach va node 9
+	glassctl route add 12 dev va lladdr "$LLADDR"
+	# Its routes go after its name.
+	ip link del va
+	expect_exit "$table" 0
+	expect_exit "$json" 0
+	expect_equal table "$(tr -s ' ' <"$WORK/table")" "EVENT NODE TYPE DEV SOURCE LLADDR
+added 9 local va 9 -
+added 12 link va 9 $LLADDR
+removed 9 local va 9 -
+removed 12 link va 9 $LLADDR"
+	expect_equal JSON "$(head -n 2 "$WORK/json")" '{"event":"added","node":9,"type":"local","dev":"va","source":9,"lladdr":null}
+{"event":"added","node":12,"type":"link","dev":"va","source":9,"lladdr":"'"$LLADDR"'"}'
+}
+
+# Column 4 are the groups of a socket, column 2 its protocol.
+two_have_joined()
+{
+	[ "$(awk '$2 == 16 && $4 != "00000000"' /proc/self/net/netlink | wc -l)" -eq 2 ]
+}
+
+test_ip_knows_the_kind() { in_namespace plugin; }
+
+plugin()
+{
+	IP_LIB_DIR=$(cd "$(dirname "$0")" && pwd)
+	export IP_LIB_DIR
+	ip link add g1 type glass node 7
+	ip -d -o link show g1 >"$WORK/link"
+	expect_words "glass node 7 " "$WORK/link"
+	expect_words "link/ether 02:67:00:00:00:07" "$WORK/link"
+	ip -d -j link show glass0 >"$WORK/link"
+	expect_words '"info_kind":"glass","info_data":{"node":1}' "$WORK/link"
+	expect_failure ip link add g2 type glass node 7
+	expect_words "The node has a route" "$WORK/failure"
+	expect_failure ip link add g2 type glass
+	expect_words "Which node shall the device own?" "$WORK/failure"
+	expect_failure ip link add g2 type glass node 4294967295
+	expect_words "is no node" "$WORK/failure"
+	expect_failure ip link add g2 type glass node 8 colour red
+	expect_words 'unexpected "colour"' "$WORK/failure"
+	ip link help glass >"$WORK/help" 2>&1 || true
+	expect_words "glass node NODE" "$WORK/help"
+	ip link del g1
+	[ ! -e /sys/class/net/g1 ]
+}
+
+run_cases "$@"

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * @file
+ * The command line of glassctl.
+ */
+#ifndef GLASSCTL_OPTIONS_H
+#define GLASSCTL_OPTIONS_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "lib/control.h"
+
+namespace glass::ctl {
+
+enum class Command {
+	Info,
+	Stats,
+	RouteShow,
+	RouteAdd,
+	RouteDelete,
+	RouteMonitor,
+	DeviceShow,
+	DeviceAdd,
+	DeviceDelete,
+	DeviceAttach,
+	DeviceDetach,
+};
+
+/** What was asked for; what a command does not take keeps its default. */
+struct Options {
+	Command command = Command::Info;
+	std::string text; /**< the command as in `route add 12`, for messages */
+	bool json = false;
+	bool all = false;	 /**< counters that are zero too */
+	std::uint64_t count = 0; /**< of events to wait for; 0 is no limit */
+	std::optional<std::uint32_t> node;
+	std::string device; /**< a name; empty when none was given */
+	LinkAddress address;
+};
+
+/**
+ * Reads the command line, and answers --help and --version.
+ *
+ * Returns the options, or the exit status with which to leave: 0, or 2 for
+ * wrong usage, which was told on standard error.
+ */
+std::variant<Options, int> parse_options(int argc, char **argv);
+
+} // namespace glass::ctl
+
+#endif // GLASSCTL_OPTIONS_H

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "glassctl/view.h"
+
+#include <algorithm>
+#include <cctype>
+#include <iostream>
+
+namespace glass::ctl {
+
+namespace {
+
+std::string text_of(const Row &value)
+{
+	if (value.is_null())
+		return "-";
+	return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string heading_of(std::string key)
+{
+	for (char &letter : key)
+		letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+	return key;
+}
+
+void print_line(const std::vector<std::string> &cells, const std::vector<std::size_t> &widths)
+{
+	std::string line;
+
+	for (std::size_t i = 0; i < cells.size(); i++) {
+		line += cells[i];
+		if (i + 1 < cells.size())
+			line.append(std::max(widths[i], cells[i].size()) - cells[i].size() + 2,
+				    ' ');
+	}
+	std::cout << line << '\n';
+}
+
+std::vector<std::string> headings_of(const std::vector<std::string> &columns)
+{
+	std::vector<std::string> headings;
+
+	for (const auto &column : columns)
+		headings.push_back(heading_of(column));
+	return headings;
+}
+
+std::vector<std::string> cells_of(const std::vector<std::string> &columns, const Row &row)
+{
+	std::vector<std::string> cells;
+
+	for (const auto &column : columns)
+		cells.push_back(text_of(row.at(column)));
+	return cells;
+}
+
+} // namespace
+
+void View::print_object(const Row &object) const
+{
+	std::size_t width = 0;
+
+	if (json_) {
+		std::cout << object << '\n';
+		return;
+	}
+	for (const auto &item : object.items())
+		width = std::max(width, item.key().size());
+	for (const auto &item : object.items()) {
+		std::string key = item.key();
+
+		std::replace(key.begin(), key.end(), '_', ' ');
+		print_line({key, text_of(item.value())}, {width});
+	}
+}
+
+void View::print_rows(const std::vector<std::string> &columns, const std::vector<Row> &rows) const
+{
+	std::vector<std::vector<std::string>> lines = {headings_of(columns)};
+	std::vector<std::size_t> widths(columns.size());
+
+	if (json_) {
+		std::cout << Row(rows) << '\n';
+		return;
+	}
+	for (const auto &row : rows)
+		lines.push_back(cells_of(columns, row));
+	for (const auto &line : lines)
+		for (std::size_t i = 0; i < line.size(); i++)
+			widths[i] = std::max(widths[i], line[i].size());
+	for (const auto &line : lines)
+		print_line(line, widths);
+}
+
+void View::begin_stream(const std::vector<std::string> &columns,
+			const std::vector<std::size_t> &widths)
+{
+	columns_ = columns;
+	widths_ = widths;
+	if (!json_)
+		print_line(headings_of(columns), widths);
+	std::cout.flush();
+}
+
+void View::print_next(const Row &row) const
+{
+	if (json_)
+		std::cout << row << '\n';
+	else
+		print_line(cells_of(columns_, row), widths_);
+	std::cout.flush();
+}
+
+} // namespace glass::ctl

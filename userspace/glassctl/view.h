@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * @file
+ * What glassctl prints: the same values as a table for people, or as JSON.
+ */
+#ifndef GLASSCTL_VIEW_H
+#define GLASSCTL_VIEW_H
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <vector>
+
+namespace glass::ctl {
+
+/** An object whose keys keep their order: a line of a table. */
+using Row = nlohmann::ordered_json;
+
+/** Prints to standard output. */
+class View
+{
+public:
+	explicit View(bool json) : json_(json) {}
+
+	/** One object: `key   value`, a line each. */
+	void print_object(const Row &object) const;
+	/** Rows with the same keys, of which there are @p columns; the keys are the headings. */
+	void print_rows(const std::vector<std::string> &columns,
+			const std::vector<Row> &rows) const;
+
+	/**
+	 * Rows that come one by one, each seen at once: the headings now, with
+	 * the columns' widths in characters. As JSON, each is a line.
+	 */
+	void begin_stream(const std::vector<std::string> &columns,
+			  const std::vector<std::size_t> &widths);
+	void print_next(const Row &row) const;
+
+private:
+	bool json_;
+	std::vector<std::string> columns_;
+	std::vector<std::size_t> widths_;
+};
+
+} // namespace glass::ctl
+
+#endif // GLASSCTL_VIEW_H
