@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck disable=SC3043,SC2317 # local; functions are called by name
+# shellcheck disable=SC3043,SC2317,SC2030,SC2031 # local; cases are functions, called by name in subshells
 #
 # glass0: what it is, that it stays, and that nobody but Glass speaks on it.
 

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC3043,SC2317 # dash and busybox have "local"
+# shellcheck shell=sh disable=SC3043,SC2317,SC2030,SC2031 # dash and busybox have "local"
 # SPDX-License-Identifier: GPL-2.0
 #
 # What the shell tests share: KTAP, cleaning up, waiting, the module.
