@@ -3,6 +3,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
+#include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include <net/sch_generic.h>
 
@@ -372,3 +373,6 @@ bool glass_dev_may_alter(const struct net_device *dev)
 #endif
 	return rcu_access_pointer(dev->xdp_prog);
 }
+
+/* So that "ip link add type glass" loads the module. */
+MODULE_ALIAS_RTNL_LINK("glass");

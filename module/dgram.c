@@ -215,6 +215,7 @@ int glass_dgram_ioctl(struct sock *sk, int cmd, int *karg)
 		return -ENOIOCTLCMD;
 	}
 }
+EXPORT_SYMBOL_GPL(glass_dgram_ioctl);
 
 /* proto.shutdown: the bits are set. Socket lock held. */
 static void glass_dgram_shutdown(struct sock *sk, int how)
@@ -246,6 +247,7 @@ int glass_dgram_sk_init(struct sock *sk)
 	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, 1);
 	return 0;
 }
+EXPORT_SYMBOL_GPL(glass_dgram_sk_init);
 
 /**
  * glass_dgram_sk_destroy - proto.destroy: the socket is being closed
@@ -257,6 +259,7 @@ void glass_dgram_sk_destroy(struct sock *sk)
 {
 	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
 }
+EXPORT_SYMBOL_GPL(glass_dgram_sk_destroy);
 
 /**
  * glass_dgram_close - proto.close of types that have messages
@@ -287,6 +290,7 @@ void glass_dgram_close(struct sock *sk, long timeout)
 
 	sk_common_release(sk);
 }
+EXPORT_SYMBOL_GPL(glass_dgram_close);
 
 GLASS_SHIM_RECVMSG(glass_dgram_recvmsg);
 

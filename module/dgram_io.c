@@ -2,6 +2,7 @@
 /* SOCK_DGRAM's bytes: from a process to output, from input to a process. */
 #include "dgram.h"
 
+#include <linux/export.h>
 #include <linux/errqueue.h>
 
 #include "glass.h"
@@ -71,6 +72,7 @@ int glass_dgram_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 		glass_drop(sock_net(sk), skb, drop);
 	return 0;
 }
+EXPORT_SYMBOL_GPL(glass_dgram_backlog_rcv);
 
 /* The reader has taken @skb off the queue: give its room back. */
 static void dgram_dequeued(struct sock *sk, const struct sk_buff *skb)
@@ -165,6 +167,7 @@ int glass_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		glass_room_wake(sk);
 	return err;
 }
+EXPORT_SYMBOL_GPL(glass_dgram_recvmsg);
 
 /* --- Sending ----------------------------------------------------------- */
 
@@ -474,3 +477,4 @@ int glass_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		send_sig(SIGPIPE, current, 0);
 	return err;
 }
+EXPORT_SYMBOL_GPL(glass_dgram_sendmsg);

@@ -2,6 +2,7 @@
 #include "netlink.h"
 
 #include <linux/if_arp.h>
+#include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include <net/genetlink.h>
 
@@ -493,3 +494,6 @@ void glass_netlink_exit(void)
 	glass_route_unregister_notifier(&route_notifier);
 	genl_unregister_family(&glass_nl_family);
 }
+
+/* So that a request for the family loads the module. */
+MODULE_ALIAS_GENL_FAMILY(GLASS_FAMILY_NAME);

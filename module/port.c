@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "port.h"
 
+#include <linux/export.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 
@@ -161,6 +162,7 @@ unlock:
 		kfree_rcu(port, rcu);
 	return err;
 }
+EXPORT_SYMBOL_GPL(glass_port_get);
 
 /**
  * glass_port_hash - enter a socket into the table
@@ -181,6 +183,7 @@ int glass_port_hash(struct sock *sk)
 	/* -EBUSY, -E2BIG: the table could not grow at this moment. */
 	return err ? -ENOMEM : 0;
 }
+EXPORT_SYMBOL_GPL(glass_port_hash);
 
 /**
  * glass_port_unhash - give a socket's port back
@@ -214,6 +217,7 @@ void glass_port_unhash(struct sock *sk)
 	wake_up_all(&port->room);
 	kfree_rcu(port, rcu);
 }
+EXPORT_SYMBOL_GPL(glass_port_unhash);
 
 /**
  * glass_sk_get_rcu - take a reference on a socket found under RCU

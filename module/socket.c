@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "socket.h"
 
+#include <linux/export.h>
 #include <linux/capability.h>
 #include <linux/uaccess.h>
 #include <net/net_namespace.h>
@@ -56,6 +57,7 @@ int glass_sk_release(struct socket *sock)
 	sock->sk = NULL;
 	return 0;
 }
+EXPORT_SYMBOL_GPL(glass_sk_release);
 
 static int bind_check(const struct sock *sk, const struct glass_addr *addr)
 {
@@ -112,6 +114,7 @@ release:
 	release_sock(sk);
 	return err;
 }
+EXPORT_SYMBOL_GPL(glass_sk_bind);
 
 /**
  * glass_sk_connect - connect(2); AF_UNSPEC disconnects
@@ -143,6 +146,7 @@ int glass_sk_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
 	release_sock(sk);
 	return err;
 }
+EXPORT_SYMBOL_GPL(glass_sk_connect);
 
 /**
  * glass_sk_getname - getsockname(2) and getpeername(2)
@@ -168,6 +172,7 @@ int glass_sk_getname(struct socket *sock, struct sockaddr *uaddr, int peer)
 	glass_addr_write((struct sockaddr_glass *)uaddr, &addr);
 	return sizeof(struct sockaddr_glass);
 }
+EXPORT_SYMBOL_GPL(glass_sk_getname);
 
 /**
  * glass_sk_ioctl - ioctl(2)
@@ -189,6 +194,7 @@ int glass_sk_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
 		return err;
 	return put_user(karg, (int __user *)arg);
 }
+EXPORT_SYMBOL_GPL(glass_sk_ioctl);
 
 /**
  * glass_sk_shutdown - shutdown(2)
@@ -213,6 +219,7 @@ int glass_sk_shutdown(struct socket *sock, int how)
 	release_sock(sk);
 	return 0;
 }
+EXPORT_SYMBOL_GPL(glass_sk_shutdown);
 
 /**
  * glass_sk_sendmsg - every way of sending
@@ -231,6 +238,7 @@ int glass_sk_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 		return -EOPNOTSUPP;
 	return sk->sk_prot->sendmsg(sk, msg, len);
 }
+EXPORT_SYMBOL_GPL(glass_sk_sendmsg);
 
 /**
  * glass_sk_recvmsg - every way of receiving
@@ -249,6 +257,7 @@ int glass_sk_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		return -EOPNOTSUPP;
 	return glass_prot_recvmsg(sock->sk, msg, len, flags);
 }
+EXPORT_SYMBOL_GPL(glass_sk_recvmsg);
 
 /**
  * glass_sk_cmsg_read - read what a sender's control messages ask for
@@ -354,6 +363,7 @@ int glass_sk_setsockopt(struct sock *sk, int level, int optname,
 					 optval, optlen);
 	return -ENOPROTOOPT;
 }
+EXPORT_SYMBOL_GPL(glass_sk_setsockopt);
 
 /**
  * glass_sk_getsockopt - getsockopt(2) above SOL_SOCKET
@@ -374,3 +384,4 @@ int glass_sk_getsockopt(struct sock *sk, int level, int optname,
 					 optlen);
 	return -ENOPROTOOPT;
 }
+EXPORT_SYMBOL_GPL(glass_sk_getsockopt);
