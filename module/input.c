@@ -8,6 +8,7 @@
 #include "control.h"
 #include "glass.h"
 #include "net.h"
+#include "trace.h"
 #include "wire.h"
 
 /* By protocol: who takes its frames. One word, changed at any time. */
@@ -234,6 +235,7 @@ static int glass_rcv(struct sk_buff *skb, struct net_device *dev,
 	drop = input_check(skb, &wire);
 	if (drop)
 		goto drop_skb;
+	trace_glass_pkt_receive(net, skb);
 	input_to_taps(net, skb, &wire);
 
 	drop = GLASS_DROP_PROTOCOL;

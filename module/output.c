@@ -6,6 +6,7 @@
 
 #include "dev.h"
 #include "net.h"
+#include "trace.h"
 #include "wire.h"
 
 /**
@@ -117,6 +118,7 @@ static int output_xmit(struct net *net, struct sk_buff *skb, u32 len)
 
 	glass_stats_inc(net, GLASS_MIB_OUT_FRAMES);
 	glass_stats_add(net, GLASS_MIB_OUT_BYTES, len);
+	trace_glass_pkt_send(net, skb);
 	err = dev_queue_xmit(skb);
 	if (likely(!err))
 		return 0;

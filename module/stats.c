@@ -4,6 +4,7 @@
 #include <linux/array_size.h>
 
 #include "net.h"
+#include "trace.h"
 
 #define GLASS_DROP_ITEM(name, reason) \
 	SNMP_MIB_ITEM(name, GLASS_MIB_DROP_BASE + (reason))
@@ -87,18 +88,37 @@ unsigned long glass_stats_fold(struct net *net, unsigned int mib)
 	return sum;
 }
 
+/* What the core has a name for. */
+static const enum skb_drop_reason core_reasons[GLASS_DROP_MAX] = {
+	[GLASS_DROP_DEVICE]	= SKB_DROP_REASON_UNHANDLED_PROTO,
+	[GLASS_DROP_NOT_HOST]	= SKB_DROP_REASON_OTHERHOST,
+	[GLASS_DROP_SHORT]	= SKB_DROP_REASON_PKT_TOO_SMALL,
+	[GLASS_DROP_HLEN]	= SKB_DROP_REASON_HDR_TRUNC,
+	[GLASS_DROP_LENGTH]	= SKB_DROP_REASON_HDR_TRUNC,
+	[GLASS_DROP_CHECKSUM]	= SKB_DROP_REASON_SKB_CSUM,
+	[GLASS_DROP_PROTOCOL]	= SKB_DROP_REASON_UNHANDLED_PROTO,
+	[GLASS_DROP_PORT]	= SKB_DROP_REASON_NO_SOCKET,
+	[GLASS_DROP_FILTER]	= SKB_DROP_REASON_SOCKET_FILTER,
+	[GLASS_DROP_RCVBUF]	= SKB_DROP_REASON_SOCKET_RCVBUFF,
+	[GLASS_DROP_MEMORY]	= SKB_DROP_REASON_NOMEM,
+};
+
 /**
  * glass_drop - end a frame that is not delivered
  * @net: the namespace it is dropped in
  * @skb: the frame; one reference is taken over
  * @reason: why, not GLASS_DROP_NONE
  *
- * Every frame that Glass drops ends here, so every one is counted.
+ * Every frame that Glass drops ends here, so every one is counted
+ * and traced.
  *
  * Context: any but hard interrupt.
  */
 void glass_drop(struct net *net, struct sk_buff *skb, enum glass_drop reason)
 {
+	enum skb_drop_reason core = core_reasons[reason];
+
 	glass_stats_inc(net, GLASS_MIB_DROP_BASE + reason);
-	kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+	trace_glass_pkt_drop(net, skb, reason);
+	kfree_skb_reason(skb, core ? core : SKB_DROP_REASON_NOT_SPECIFIED);
 }
