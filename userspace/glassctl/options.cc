@@ -2,6 +2,7 @@
 #include "glassctl/options.h"
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <vector>
@@ -40,6 +41,8 @@ std::uint32_t parse_node(const std::string &text)
 {
 	const auto node = Address::parse_part(text);
 
+	if (text.empty())
+		throw UsageError("a node is required");
 	if (!node)
 		throw UsageError("node '" + text + "': " + node.error().message());
 	if (*node == GLASS_NODE_ANY)
@@ -98,11 +101,16 @@ public:
 	int exit(const CLI::Success &request) { return app_.exit(request); }
 
 private:
-	CLI::App *add(CLI::App &parent, const char *name, const char *text, Command command);
-	void take_object(CLI::App &command, const char *name, const char *text);
-	void take_keywords(CLI::App &command, const char *form);
+	using Complete = std::function<void()>;
+
+	CLI::App *add(CLI::App &parent, const char *name, const char *text, Command command,
+		      const Complete &complete = {});
+	CLI::App *add_noun(const char *name, const char *text);
+	void take_object(CLI::App *command, const char *name, const char *text);
+	void take_keywords(CLI::App *command, const char *form);
 	void add_route_commands();
 	void add_device_commands();
+	void require_device();
 
 	CLI::App app_{description, "glassctl"};
 	Options options_;
@@ -110,78 +118,115 @@ private:
 	std::vector<std::string> keywords_;
 };
 
-CLI::App *Parser::add(CLI::App &parent, const char *name, const char *text, Command command)
+/* @complete fills in what the command takes. It runs when all is read, and may throw UsageError. */
+CLI::App *Parser::add(CLI::App &parent, const char *name, const char *text, Command command,
+		      const Complete &complete)
 {
 	CLI::App *const added = parent.add_subcommand(name, text);
 
 	added->footer("");
-	added->final_callback([this, &parent, name, command] {
+	added->final_callback([this, &parent, name, command, complete] {
 		const std::string noun = parent.get_parent() ? parent.get_name() + ' ' : "";
 
 		options_.command = command;
 		options_.text = noun + name + (object_.empty() ? "" : ' ' + object_);
+		if (complete)
+			complete();
 	});
 	return added;
 }
 
-void Parser::take_object(CLI::App &command, const char *name, const char *text)
+CLI::App *Parser::add_noun(const char *name, const char *text)
 {
-	command.add_option(name, object_, text)->option_text(" ");
+	CLI::App *const noun = app_.add_subcommand(name, text);
+
+	noun->require_subcommand(0, 1);
+	noun->footer("Without a command: show.");
+	return noun;
 }
 
-void Parser::take_keywords(CLI::App &command, const char *form)
+void Parser::take_object(CLI::App *command, const char *name, const char *text)
 {
-	command.add_option("keywords", keywords_)->option_text(form)->required();
+	command->add_option(name, object_, text)->option_text(" ");
+}
+
+void Parser::take_keywords(CLI::App *command, const char *form)
+{
+	command->add_option("keywords", keywords_)->option_text(form)->required();
 }
 
 void Parser::add_route_commands()
 {
-	CLI::App *const route = app_.add_subcommand("route", "How nodes are reached");
+	CLI::App *const route = add_noun("route", "How nodes are reached");
+	const char *const destination = "The destination";
 
-	route->require_subcommand(0, 1);
-	route->footer("Without a command: show.");
-	take_object(*add(*route, "show", "All routes, or one", Command::RouteShow), "node",
-		    "The destination");
+	take_object(add(*route, "show", "All routes, or one", Command::RouteShow,
+			[this] {
+				if (!object_.empty())
+					options_.node = parse_node(object_);
+			}),
+		    "node", destination);
 
-	CLI::App *const added =
-		add(*route, "add", "Adds a route over an attached device", Command::RouteAdd);
-	take_object(*added, "node", "The destination");
-	take_keywords(*added, "dev NAME lladdr MAC");
+	CLI::App *const added = add(
+		*route, "add", "Adds a route over an attached device", Command::RouteAdd, [this] {
+			Keywords keywords(keywords_);
 
-	take_object(*add(*route, "del", "Removes such a route", Command::RouteDelete), "node",
-		    "The destination");
+			options_.node = parse_node(object_);
+			options_.device = keywords.take("dev");
+			options_.address = parse_address(keywords.take("lladdr"));
+			keywords.expect_empty();
+		});
+	take_object(added, "node", destination);
+	take_keywords(added, "dev NAME lladdr MAC");
+
+	take_object(add(*route, "del", "Removes such a route", Command::RouteDelete,
+			[this] { options_.node = parse_node(object_); }),
+		    "node", destination);
+
 	add(*route, "monitor", "Prints changes as they come", Command::RouteMonitor)
 		->add_option("-c,--count", options_.count, "Leave after so many")
 		->type_name("COUNT");
 }
 
+void Parser::require_device()
+{
+	if (object_.empty())
+		throw UsageError("the name of a device is required");
+	options_.device = object_;
+}
+
 void Parser::add_device_commands()
 {
-	CLI::App *const device = app_.add_subcommand("dev", "Devices that own a node");
-	const char *const name = "The device";
+	CLI::App *const noun = add_noun("dev", "Devices that own a node");
+	const auto take_device = [this](CLI::App *command) {
+		take_object(command, "name", "The device");
+	};
+	const auto with_device = [this] { require_device(); };
+	const auto with_device_and_node = [this] {
+		Keywords keywords(keywords_);
 
-	device->require_subcommand(0, 1);
-	device->footer("Without a command: show.");
-	take_object(*add(*device, "show", "All of them, or one", Command::DeviceShow), "name",
-		    name);
+		require_device();
+		options_.node = parse_node(keywords.take("node"));
+		keywords.expect_empty();
+	};
 
-	CLI::App *const added =
-		add(*device, "add", "Makes a device of kind glass, down", Command::DeviceAdd);
-	take_object(*added, "name", name);
-	take_keywords(*added, "node NODE");
+	take_device(add(*noun, "show", "All of them, or one", Command::DeviceShow,
+			[this] { options_.device = object_; }));
 
-	take_object(*add(*device, "del", "Deletes such a device", Command::DeviceDelete), "name",
-		    name);
+	CLI::App *const added = add(*noun, "add", "Makes a device of kind glass, down",
+				    Command::DeviceAdd, with_device_and_node);
+	take_device(added);
+	take_keywords(added, "node NODE");
 
-	CLI::App *const attach =
-		add(*device, "attach", "Lets an Ethernet device carry Glass frames",
-		    Command::DeviceAttach);
-	take_object(*attach, "name", name);
-	take_keywords(*attach, "node NODE");
+	take_device(add(*noun, "del", "Deletes such a device", Command::DeviceDelete, with_device));
 
-	take_object(*add(*device, "detach", "Takes that back; its routes go with it",
-			 Command::DeviceDetach),
-		    "name", name);
+	CLI::App *const attach = add(*noun, "attach", "Lets an Ethernet device carry Glass frames",
+				     Command::DeviceAttach, with_device_and_node);
+	take_device(attach);
+	take_keywords(attach, "node NODE");
+
+	take_device(add(*noun, "detach", "Takes that back; its routes go with it",
+			Command::DeviceDetach, with_device));
 }
 
 Parser::Parser()
@@ -200,49 +245,13 @@ Parser::Parser()
 
 Options Parser::parse(int argc, char **argv)
 {
-	options_.command = Command::Info;
 	app_.parse(argc, argv);
-
 	if (options_.text.empty()) {
 		const bool is_route = app_.got_subcommand("route");
 
 		options_.command = is_route ? Command::RouteShow : Command::DeviceShow;
 		options_.text = is_route ? "route show" : "dev show";
 	}
-
-	Keywords keywords(keywords_);
-	const bool is_show =
-		options_.command == Command::RouteShow || options_.command == Command::DeviceShow;
-
-	switch (options_.command) {
-	case Command::RouteShow:
-	case Command::RouteAdd:
-	case Command::RouteDelete:
-		if (!object_.empty())
-			options_.node = parse_node(object_);
-		else if (!is_show)
-			throw UsageError("a node is required");
-		break;
-	case Command::DeviceShow:
-	case Command::DeviceAdd:
-	case Command::DeviceDelete:
-	case Command::DeviceAttach:
-	case Command::DeviceDetach:
-		options_.device = object_;
-		if (object_.empty() && !is_show)
-			throw UsageError("the name of a device is required");
-		break;
-	default:
-		break;
-	}
-	if (options_.command == Command::RouteAdd) {
-		options_.device = keywords.take("dev");
-		options_.address = parse_address(keywords.take("lladdr"));
-	} else if (options_.command == Command::DeviceAdd ||
-		   options_.command == Command::DeviceAttach) {
-		options_.node = parse_node(keywords.take("node"));
-	}
-	keywords.expect_empty();
 	return options_;
 }
 

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Network namespaces: two that a veth joins talk to each other by node number,
+ * two that nothing joins do not meet, and one that ends leaves nothing behind.
+ */
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <vector>
+
+#include "frame.h"
+#include "helper.h"
+#include "network.h"
+
+namespace {
+
+using namespace helper;
+
+constexpr std::uint32_t node_here = 21;
+constexpr std::uint32_t node_there = 22;
+constexpr std::uint32_t port = 5000;
+constexpr std::uint32_t ethernet_mtu = 1500;
+
+/* Waits for a message that another device brings; its text. */
+std::string await_message(Socket &socket)
+{
+	return poll_long(socket, POLLIN) & POLLIN ? read_message(socket) : "(nothing came)";
+}
+
+std::uint64_t counter_in(const Namespace &where, const std::string &name)
+{
+	const Inside inside(where);
+
+	return counters().at(name);
+}
+
+/* Waits until a namespace has counted one of @p name more than @p before. */
+bool counts_one_more(const Namespace &where, const std::string &name, std::uint64_t before)
+{
+	return eventually([&] { return counter_in(where, name) == before + 1; });
+}
+
+void add_qdisc(const std::string &device, const std::string &qdisc)
+{
+	const std::string command = "tc qdisc add dev " + device + " root " + qdisc;
+
+	must(std::system(command.c_str()) == 0 ? 0 : -1, command.c_str());
+}
+
+/* "va" here is node 21, "vb" there is node 22, and each knows the other. */
+class Veth : public testing::Test
+{
+protected:
+	Veth() : there(Namespace::create())
+	{
+		enter_new_namespace();
+		add_veth("va", "vb", there);
+		const auto mac_here = address_of_link("va");
+		attach("va", node_here);
+		{
+			const Inside inside(there);
+
+			mac_there = address_of_link("vb");
+			attach("vb", node_there);
+			must(control().add_route(node_here, ifindex_of("vb"), mac_here),
+			     "add route");
+			receiver = bound(port);
+		}
+		must(control().add_route(node_there, ifindex_of("va"), mac_there), "add route");
+		sender = dgram();
+	}
+
+	static void attach(const std::string &name, std::uint32_t node)
+	{
+		must(control().attach_device(ifindex_of(name), node), "attach");
+	}
+
+	/* A frame as this side would send it to @c receiver. */
+	Frame frame() const
+	{
+		Frame frame;
+
+		frame.destination = mac_there.octets;
+		frame.source = address_of_link("va").octets;
+		frame.src_node = node_here;
+		frame.dst_node = node_there;
+		frame.dst_port = port;
+		return frame;
+	}
+
+	Namespace there;
+	glass::LinkAddress mac_there;
+	Socket receiver; /* there, on port 5000 */
+	Socket sender;	 /* here */
+};
+
+/* --- Traffic --------------------------------------------------------------------------------- */
+
+TEST_F(Veth, CarriesDatagramsBothWaysWithTheRightSources)
+{
+	std::array<std::byte, 64> buffer;
+
+	must(sender.connect({node_there, port}), "connect");
+	const Address local = must(sender.local(), "getsockname");
+	EXPECT_EQ(local.node, node_here);
+	must(sender.send(bytes("there")), "send");
+	ASSERT_TRUE(poll_long(receiver, POLLIN));
+	const auto received = must(receiver.receive_from(buffer), "receive");
+	EXPECT_EQ(text(std::span(buffer).first(received.size)), "there");
+	EXPECT_EQ(received.source, local);
+
+	must(receiver.send_to(bytes("and back"), received.source), "answer");
+	ASSERT_TRUE(poll_long(sender, POLLIN));
+	const auto answer = must(sender.receive_from(buffer), "receive the answer");
+	EXPECT_EQ(text(std::span(buffer).first(answer.size)), "and back");
+	EXPECT_EQ(answer.source, (Address{node_there, port}));
+	EXPECT_EQ(traffic_of("glass0"), (Traffic{0, 0}));
+}
+
+TEST_F(Veth, CarriesEverySizeUpToTheMtu)
+{
+	const std::size_t largest = ethernet_mtu - sizeof(glass_hdr);
+	std::vector<std::byte> buffer(2 * largest);
+
+	must(sender.connect({node_there, port}), "connect");
+	// Ethernet pads what is shorter than 46 bytes; veth does not.
+	for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{17},
+				       std::size_t{18}, std::size_t{19}, largest - 1, largest}) {
+		const auto message = pattern(size, size);
+
+		must(sender.send(message), "send");
+		ASSERT_TRUE(poll_long(receiver, POLLIN)) << size;
+		const auto got = must(receiver.receive(buffer), "receive");
+		EXPECT_TRUE(std::ranges::equal(std::span(buffer).first(got), message)) << size;
+	}
+	EXPECT_EQ(err(sender.send(pattern(largest + 1))), EMSGSIZE);
+	EXPECT_EQ(err(dgram().send_to(pattern(largest + 1), {node_there, port})), EMSGSIZE);
+}
+
+TEST_F(Veth, CarriesLargerMessagesWithALargerMtu)
+{
+	constexpr std::uint32_t mtu = 65535;
+	const auto message = pattern(mtu - sizeof(glass_hdr));
+
+	must(sender.connect({node_there, port}), "connect");
+	EXPECT_EQ(err(sender.send(message)), EMSGSIZE);
+	set_link_mtu("va", mtu);
+	{
+		const Inside inside(there);
+
+		set_link_mtu("vb", mtu);
+	}
+	must(sender.send(message), "send");
+	EXPECT_EQ(await_message(receiver), text(message));
+	EXPECT_EQ(err(sender.send(pattern(message.size() + 1))), EMSGSIZE);
+}
+
+TEST_F(Veth, AClosedPortIsToldLater)
+{
+	must(sender.connect({node_there, port + 1}), "connect");
+	must(sender.send(bytes("anybody?")), "send");
+	EXPECT_TRUE(poll_long(sender, POLLERR) & POLLERR);
+	EXPECT_EQ(Errno{sender.take_error().value()}, ECONNREFUSED);
+	EXPECT_EQ(counter_in(there, "GlassDropPort"), 1u);
+}
+
+/* A veth hands frames on with their charge: who reads gives room to who sends. */
+TEST_F(Veth, AFullReceiverMakesTheSenderWait)
+{
+	std::vector<std::byte> buffer(1000);
+	int sent = 0;
+	int received = 0;
+
+	must(receiver.set_option(SOL_SOCKET, SO_RCVBUF, 4096), "SO_RCVBUF");
+	must(sender.connect({node_there, port}), "connect");
+	must(sender.set_nonblocking(true), "fcntl");
+	while (sender.send(buffer))
+		sent++;
+	EXPECT_FALSE(poll_now(sender, POLLOUT));
+	while (received < sent && poll_long(receiver, POLLIN)) {
+		must(receiver.receive(buffer), "receive");
+		received++;
+	}
+	EXPECT_EQ(received, sent);
+	EXPECT_TRUE(poll_long(sender, POLLOUT));
+	EXPECT_EQ(err(sender.send(buffer)), 0);
+	EXPECT_EQ(counter_in(there, "GlassDropRcvbuf"), 0u);
+}
+
+TEST_F(Veth, WhatNobodyPaysForIsDroppedByAFullReceiver)
+{
+	const auto message = pattern(1000);
+	int sent = 0;
+	int received = 0;
+
+	must(receiver.set_option(SOL_SOCKET, SO_RCVBUF, 4096), "SO_RCVBUF");
+	must(sender.connect({node_there, port}), "connect");
+	add_qdisc("va", "netem delay 1ms");
+	EXPECT_TRUE(eventually([&] {
+		must(sender.send(message), "send");
+		sent++;
+		return counter_in(there, "GlassDropRcvbuf") > 0;
+	}));
+	while (is_readable(receiver)) {
+		EXPECT_EQ(read_message(receiver), text(message));
+		received++;
+	}
+	EXPECT_GT(received, 0);
+	EXPECT_LT(received, sent);
+}
+
+TEST_F(Veth, FramesOfAnUnattachedDeviceAreIgnoredAndCounted)
+{
+	must(sender.connect({node_there, port}), "connect");
+	{
+		const Inside inside(there);
+
+		must(control().detach_device(ifindex_of("vb")), "detach");
+		EXPECT_EQ(err(receiver.send_to(bytes("x"), {node_here, port})), EHOSTUNREACH);
+	}
+	must(sender.send(bytes("ignored")), "send");
+	EXPECT_TRUE(counts_one_more(there, "GlassDropDevice", 0));
+	EXPECT_FALSE(is_readable(receiver));
+	{
+		const Inside inside(there);
+
+		attach("vb", node_there);
+	}
+	must(sender.send(bytes("heard")), "send");
+	EXPECT_EQ(await_message(receiver), "heard");
+}
+
+/* --- Forged frames ------------------------------------------------------------------------------ */
+
+TEST_F(Veth, AFrameMustBeForTheStationAndForItsNode)
+{
+	Injector injector("va");
+	Frame forged = frame();
+
+	forged.dst_node = GLASS_NODE_LOCAL; // it has that node too, but not on this device
+	injector.send(forged.bytes());
+	EXPECT_TRUE(counts_one_more(there, "GlassDropNode", 0));
+	forged.dst_node = node_here;
+	injector.send(forged.bytes());
+	EXPECT_TRUE(counts_one_more(there, "GlassDropNode", 1));
+
+	forged = frame();
+	forged.destination[5] ^= 1;
+	injector.send(forged.bytes());
+	EXPECT_TRUE(counts_one_more(there, "GlassDropNotHost", 0));
+	forged.destination = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	injector.send(forged.bytes());
+	EXPECT_TRUE(counts_one_more(there, "GlassDropNotHost", 1));
+
+	forged = frame();
+	forged.csum = 1;
+	injector.send(forged.bytes());
+	EXPECT_TRUE(counts_one_more(there, "GlassDropChecksum", 0));
+	EXPECT_FALSE(is_readable(receiver));
+
+	forged = frame();
+	forged.payload.assign(4, std::byte{'!'});
+	injector.send(forged.bytes());
+	EXPECT_EQ(await_message(receiver), "!!!!");
+}
+
+TEST_F(Veth, AShortFrameMayBePadded)
+{
+	Frame padded = frame();
+
+	padded.payload.assign(4, std::byte{'!'});
+	padded.trailer.resize(46 - sizeof(glass_hdr) - padded.payload.size());
+	Injector("va").send(padded.bytes());
+	EXPECT_EQ(await_message(receiver), "!!!!");
+}
+
+/* --- Devices that move ---------------------------------------------------------------------------- */
+
+TEST_F(Veth, ARenamedDeviceKeepsItsRoutes)
+{
+	auto changes = control();
+	const auto before = must(changes.routes(), "routes");
+
+	must(sender.connect({node_there, port}), "connect");
+	must(rename_link("va", "renamed"), "rename");
+	EXPECT_EQ(must(changes.routes(), "routes"), before);
+	must(sender.send(bytes("by another name")), "send");
+	EXPECT_EQ(await_message(receiver), "by another name");
+}
+
+TEST_F(Veth, ADeviceThatMovesAwayLosesItsRoutes)
+{
+	auto changes = control();
+	const Namespace elsewhere = Namespace::create();
+
+	must(sender.connect({node_there, port}), "connect");
+	must(move_link("va", elsewhere), "move");
+	EXPECT_EQ(must(changes.routes(), "routes").size(), 1u);
+	EXPECT_EQ(err(sender.send(bytes("x"))), EHOSTUNREACH);
+	const Inside inside(elsewhere);
+	EXPECT_TRUE(link_exists("va"));
+	EXPECT_EQ(must(control().routes(), "routes").size(), 1u);
+	// Nobody has attached it there.
+	set_device_up(true, "va");
+	Injector("va").send(frame().bytes());
+	must(receiver.send_to(bytes("x"), {node_here, port}), "send");
+	EXPECT_TRUE(eventually([] { return counters().at("GlassDropDevice") == 1; }));
+}
+
+TEST(Devices, OfKindGlassStayInTheirNamespace)
+{
+	enter_new_namespace();
+	const Namespace elsewhere = Namespace::create();
+
+	add_glass("g1", 7);
+	EXPECT_EQ(err(move_link("g1", elsewhere)), EINVAL);
+	EXPECT_EQ(err(move_link("glass0", elsewhere)), EINVAL);
+	must(rename_link("g1", "g2"), "rename");
+	EXPECT_EQ(must(control().device(ifindex_of("g2")), "device").node, 7u);
+	delete_link("g2");
+}
+
+/* --- Namespaces that end ----------------------------------------------------------------------------- */
+
+TEST(Namespaces, PortsOfTwoDoNotMeet)
+{
+	const Namespace other = Namespace::create();
+	Socket here = bound(port);
+	std::vector<Socket> there;
+
+	{
+		const Inside inside(other);
+
+		EXPECT_EQ(err(dgram().connect({GLASS_NODE_LOCAL, port})), ECONNREFUSED);
+		there.push_back(bound(port));
+		there.push_back(dgram());
+	}
+	// A socket belongs to where it was made, not to where it is used.
+	must(there[1].send_to(bytes("there"), {GLASS_NODE_LOCAL, port}), "send");
+	EXPECT_EQ(read_message(there[0]), "there");
+	EXPECT_FALSE(is_readable(here));
+	must(dgram().send_to(bytes("here"), {GLASS_NODE_LOCAL, port}), "send");
+	EXPECT_EQ(read_message(here), "here");
+	EXPECT_FALSE(is_readable(there[0]));
+}
+
+/* A veth's end in each direction tells when the namespace of the other has ended. */
+bool has_ended(const std::string &veth_to_it)
+{
+	return eventually([&] { return !link_exists(veth_to_it); });
+}
+
+/*
+ * A frame holds its sender's memory, and that the namespace, for every socket
+ * family: it ends with the last of its own frames.
+ */
+TEST(Namespaces, OneEndsWithTheLastOfItsFrames)
+{
+	constexpr int count = 20;
+
+	enter_new_namespace();
+	Namespace other = Namespace::create();
+	const long before = module_references();
+
+	add_veth("va", "vb", other);
+	{
+		const Inside inside(other);
+
+		add_glass("g1", 7);
+		for (const auto &[device, node] :
+		     {std::pair("glass0", GLASS_NODE_LOCAL), std::pair("g1", 7u)}) {
+			Socket receiver = bound();
+
+			add_qdisc(device, "netem delay 500ms");
+			for (int i = 0; i < count; i++)
+				must(dgram().send_to(pattern(100),
+						     {node, address_of(receiver).port}),
+				     "send");
+		}
+		EXPECT_EQ(counters().at("GlassOutFrames"), 2u * count);
+	}
+	other.drop();
+	EXPECT_TRUE(has_ended("va"));
+	EXPECT_TRUE(eventually([before] { return module_references() == before; }))
+		<< module_references() << " references, before " << before;
+}
+
+TEST_F(Veth, FramesInFlightEndWithThePeersNamespace)
+{
+	must(sender.connect({node_there, port}), "connect");
+	// So slow that they stay: a charged frame is held by nothing but its device.
+	add_qdisc("va", "tbf rate 1kbit burst 1600 limit 1000000");
+	for (int i = 0; i < 20; i++)
+		must(sender.send(pattern(1000)), "send");
+	EXPECT_GT(must(sender.output_queued(), "SIOCOUTQ"), 15'000u);
+	receiver.close();
+	there.drop();
+	EXPECT_TRUE(has_ended("va"));
+	EXPECT_TRUE(eventually([this] { return must(sender.output_queued(), "SIOCOUTQ") == 0; }));
+	EXPECT_EQ(err(sender.send(bytes("x"))), EHOSTUNREACH);
+}
+
+TEST_F(Veth, ThePeersNamespaceEndsWhileTrafficFlows)
+{
+	const auto message = pattern(500);
+	Errno error;
+	int sent = 0;
+
+	must(sender.connect({node_there, port}), "connect");
+	const auto send = [&] {
+		error = err(sender.send(message));
+		sent += error == 0;
+		// Refusals are news of the other side, not of the way.
+		return error == EHOSTUNREACH || error == ENETDOWN;
+	};
+	while (sent < 50)
+		ASSERT_FALSE(send()) << error;
+	receiver.close();
+	there.drop();
+	EXPECT_TRUE(eventually(send)) << error;
+	EXPECT_TRUE(has_ended("va"));
+	EXPECT_EQ(err(sender.send(message)), EHOSTUNREACH);
+	EXPECT_EQ(must(control().routes(), "routes").size(), 1u);
+	EXPECT_EQ(must(sender.output_queued(), "SIOCOUTQ"), 0u);
+}
+
+/* Sockets in memory, as far as the slab allocator counts them: it keeps some that are free. */
+long sockets_in_slab()
+{
+	for (const auto &line : lines_of("/proc/slabinfo")) {
+		const auto words = words_of(line);
+
+		if (words.size() > 1 && words[0] == "GLASS-DGRAM")
+			return std::stol(words[1]);
+	}
+	return 0;
+}
+
+TEST(Namespaces, ManyComeAndGo)
+{
+	constexpr int rounds = 4;
+	constexpr int sockets = 100;
+
+	enter_new_namespace();
+	const long references = module_references();
+	const long objects = sockets_in_slab();
+
+	for (int i = 0; i < rounds; i++) {
+		Namespace other = Namespace::create();
+		const std::string veth = "v" + std::to_string(i);
+
+		add_veth(veth, "vb", other);
+		must(control().attach_device(ifindex_of(veth), 100), "attach");
+		{
+			const Inside inside(other);
+			std::vector<Pair> pairs;
+
+			must(control().attach_device(ifindex_of("vb"), 100), "attach");
+			add_glass("g1", 7);
+			for (int j = 0; j < sockets / 2; j++) {
+				pairs.push_back(make_pair());
+				must(pairs.back().sender.send(bytes("unread")), "send");
+			}
+		}
+		other.drop();
+		EXPECT_TRUE(has_ended(veth));
+	}
+	EXPECT_EQ(must(control().routes(), "routes").size(), 1u);
+	EXPECT_TRUE(eventually([&] { return module_references() == references; }));
+	EXPECT_LT(sockets_in_slab() - objects, rounds * sockets / 2);
+}
+
+} // namespace
