@@ -16,6 +16,7 @@
 #include <array>
 #include <cstring>
 #include <fstream>
+#include <iomanip>
 #include <iostream>
 #include <sstream>
 
@@ -74,9 +75,39 @@ std::span<const std::byte> bytes(std::string_view text)
 	return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-std::string text(std::span<const std::byte> data)
+Text text(std::span<const std::byte> data)
 {
 	return {reinterpret_cast<const char *>(data.data()), data.size()};
+}
+
+void PrintTo(const Text &text, std::ostream *out)
+{
+	constexpr std::size_t shown = 48;
+	std::uint64_t hash = 0xcbf29ce484222325; // FNV-1a: tells apart what is not shown
+
+	*out << '"';
+	for (std::size_t i = 0; i < text.size(); i++) {
+		const auto byte = static_cast<unsigned char>(text[i]);
+
+		hash = (hash ^ byte) * 0x100000001b3;
+		if (i >= shown)
+			continue;
+		if (byte >= ' ' && byte < 0x7f)
+			*out << text[i];
+		else
+			*out << "\\x" << std::hex << std::setw(2) << std::setfill('0')
+			     << static_cast<int>(byte) << std::dec;
+	}
+	*out << '"';
+	if (text.size() > shown)
+		*out << "... (" << text.size() << " bytes, FNV-1a " << std::hex << hash << std::dec
+		     << ')';
+}
+
+std::ostream &operator<<(std::ostream &out, const Text &text)
+{
+	PrintTo(text, &out);
+	return out;
 }
 
 std::vector<std::byte> pattern(std::size_t size, std::uint64_t seed)
@@ -91,7 +122,7 @@ std::vector<std::byte> pattern(std::size_t size, std::uint64_t seed)
 	return data;
 }
 
-std::string read_message(Socket &socket)
+Text read_message(Socket &socket)
 {
 	std::vector<std::byte> buffer(1 << 17);
 	const auto size = must(socket.receive(buffer, MSG_DONTWAIT), "receive");

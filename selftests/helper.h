@@ -63,14 +63,25 @@ long must(long result, const char *what);
 
 /* --- Messages --------------------------------------------------------------- */
 
+/** A message's contents: a string that prints short, however long it is. */
+class Text : public std::string
+{
+public:
+	using std::string::string;
+	Text(std::string text) : std::string(std::move(text)) {}
+};
+std::ostream &operator<<(std::ostream &out, const Text &text);
+/** What GoogleTest calls. */
+void PrintTo(const Text &text, std::ostream *out);
+
 std::span<const std::byte> bytes(std::string_view text);
-std::string text(std::span<const std::byte> data);
+Text text(std::span<const std::byte> data);
 
 /** @p size bytes that depend on @p seed and on their place. */
 std::vector<std::byte> pattern(std::size_t size, std::uint64_t seed = 0);
 
 /** Receives one message that must be there; its text. */
-std::string read_message(Socket &socket);
+Text read_message(Socket &socket);
 /** Is anything to be read? */
 bool is_readable(const Socket &socket);
 /** Does poll() report one of @p events now? Those it reports. */
