@@ -121,6 +121,14 @@ static enum glass_drop control_rcv(struct net *net, struct sk_buff *skb,
 	return GLASS_DROP_NONE;
 }
 
+static bool may_send_error(struct net *net)
+{
+	struct glass_net *gn = glass_net(net);
+
+	gn->errors_limit.burst = READ_ONCE(gn->sysctl.errors_per_second);
+	return gn->errors_limit.burst && __ratelimit(&gn->errors_limit);
+}
+
 /**
  * glass_control_refuse - tell another node that nobody has a port
  * @net: the namespace
@@ -142,8 +150,7 @@ void glass_control_refuse(struct net *net, const struct sk_buff *skb,
 	};
 	struct sk_buff *error;
 
-	if (glass_route_is_local(net, wire->src_node) ||
-	    !__ratelimit(&glass_net(net)->errors_limit))
+	if (glass_route_is_local(net, wire->src_node) || !may_send_error(net))
 		return;
 	error = alloc_skb(MAX_HEADER + 2 * sizeof(struct glass_hdr) +
 			  sizeof(hdr), GFP_ATOMIC);

@@ -54,7 +54,7 @@ static int glass_dgram_connect(struct sock *sk, struct sockaddr_unsized *uaddr,
 	glass_room_unwatch(sk);
 	dgram_join(sk, peer, way.flow.src.node);
 	/* Who waits to send to this socket may have become a third party. */
-	glass_room_wake(sk);
+	glass_room_wake_all(sk);
 	return 0;
 }
 
@@ -125,6 +125,7 @@ static int glass_dgram_socketpair(struct socket *sock1, struct socket *sock2)
 /* Would a send to the connected peer wait for its room? */
 static bool dgram_peer_is_full(struct sock *sk)
 {
+	struct glass_addr local = glass_addr_peek(&glass_sk(sk)->local);
 	struct glass_addr peer = glass_addr_peek(&glass_sk(sk)->remote);
 	const struct glass_route *route;
 	struct sock *receiver = NULL;
@@ -140,7 +141,8 @@ static bool dgram_peer_is_full(struct sock *sk)
 	rcu_read_unlock();
 	if (!receiver)
 		return false;
-	if (receiver != sk && glass_room_is_full(receiver)) {
+	if (receiver != sk && glass_room_is_full(receiver) &&
+	    !glass_dgram_may_send(receiver, &local)) {
 		lock_sock(sk);
 		full = glass_room_watch(sk, receiver);
 		release_sock(sk);
@@ -221,7 +223,7 @@ EXPORT_SYMBOL_GPL(glass_dgram_ioctl);
 static void glass_dgram_shutdown(struct sock *sk, int how)
 {
 	if (how & RCV_SHUTDOWN)
-		glass_room_wake(sk);
+		glass_room_wake_all(sk);
 }
 
 /* --- Life -------------------------------------------------------------- */

@@ -38,6 +38,8 @@ int glass_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 			int flags);
 int glass_dgram_backlog_rcv(struct sock *sk, struct sk_buff *skb);
 void glass_dgram_purge(struct sock *sk);
+int glass_dgram_may_send(const struct sock *receiver,
+			 const struct glass_addr *src);
 int glass_dgram_check_receiver(struct sock *sk,
 			       const struct glass_dgram_way *way);
 

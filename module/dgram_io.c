@@ -171,8 +171,17 @@ EXPORT_SYMBOL_GPL(glass_dgram_recvmsg);
 
 /* --- Sending ----------------------------------------------------------- */
 
-/* May @src send to @receiver? A look without the receiver's lock. */
-static int dgram_may_send(struct sock *receiver, const struct glass_addr *src)
+/**
+ * glass_dgram_may_send - would a receiver take a message, were there room?
+ * @receiver: the receiver, with a reference; its lock is not needed
+ * @src: the sender's name
+ *
+ * Context: any.
+ * Return: 0, -EPIPE if it reads no more, -EPERM if it is connected to somebody
+ *	else.
+ */
+int glass_dgram_may_send(const struct sock *receiver,
+			 const struct glass_addr *src)
 {
 	struct glass_addr remote = glass_addr_peek(&glass_sk(receiver)->remote);
 
@@ -297,7 +306,7 @@ static int dgram_wait_for_room(struct sock *sk,
 		receiver = dgram_receiver(sk, way);
 		if (!receiver)
 			return -ECONNREFUSED;
-		err = dgram_may_send(receiver, &way->flow.src);
+		err = glass_dgram_may_send(receiver, &way->flow.src);
 		if (!err)
 			err = sock_error(sk);
 		if (!err && READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
@@ -411,7 +420,7 @@ int glass_dgram_check_receiver(struct sock *sk,
 
 	if (!receiver)
 		return -ECONNREFUSED;
-	err = dgram_may_send(receiver, &way->flow.src);
+	err = glass_dgram_may_send(receiver, &way->flow.src);
 	sock_put(receiver);
 	return err;
 }

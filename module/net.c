@@ -3,9 +3,6 @@
 
 #include <linux/ratelimit.h>
 
-/* As many as ICMP sends by default (net.ipv4.icmp_msgs_per_sec). */
-#define GLASS_ERRORS_PER_SECOND	1000
-
 unsigned int glass_net_id __read_mostly;
 
 static int __net_init net_create(struct net *net)
@@ -18,7 +15,7 @@ static int __net_init net_create(struct net *net)
 		return -ENOMEM;
 
 	glass_tap_table_init(&gn->taps);
-	ratelimit_state_init(&gn->errors_limit, HZ, GLASS_ERRORS_PER_SECOND);
+	ratelimit_state_init(&gn->errors_limit, HZ, 0);
 	/* Be silent about what is suppressed. */
 	ratelimit_set_flags(&gn->errors_limit, RATELIMIT_MSG_ON_RELEASE);
 
@@ -28,8 +25,13 @@ static int __net_init net_create(struct net *net)
 	err = glass_route_table_init(&gn->routes);
 	if (err)
 		goto destroy_ports;
+	err = glass_sysctl_create(net, &gn->sysctl);
+	if (err)
+		goto destroy_routes;
 	return 0;
 
+destroy_routes:
+	glass_route_table_destroy(&gn->routes);
 destroy_ports:
 	glass_port_table_destroy(&gn->ports);
 free_stats:
@@ -45,6 +47,7 @@ static void __net_exit net_destroy(struct net *net)
 {
 	struct glass_net *gn = glass_net(net);
 
+	glass_sysctl_destroy(&gn->sysctl);
 	glass_route_table_destroy(&gn->routes);
 	glass_port_table_destroy(&gn->ports);
 	free_percpu(gn->stats);

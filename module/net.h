@@ -10,6 +10,7 @@
 #include "port.h"
 #include "route.h"
 #include "stats.h"
+#include "sysctl.h"
 #include "tap.h"
 
 /**
@@ -18,6 +19,7 @@
  * @routes: which device leads to which node; see route.h for its lock
  * @taps: who listens in; see tap.h for its lock
  * @errors_limit: bounds the errors sent to other nodes
+ * @sysctl: settings; see sysctl.h
  * @stats: the counters; const after init, the counters themselves per CPU
  *
  * Lifetime: that of the namespace, from the pernet init to the pernet exit. A
@@ -30,6 +32,7 @@ struct glass_net {
 	struct glass_route_table	routes;
 	struct glass_tap_table		taps;
 	struct ratelimit_state		errors_limit;
+	struct glass_sysctl		sysctl;
 	struct glass_mibs __percpu	*stats;
 };
 

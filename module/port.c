@@ -128,7 +128,7 @@ static int port_choose(struct glass_port_table *table,
  * proto's hash() and its local address is what it got.
  *
  * Context: process, socket lock held.
- * Return: 0, -EADDRINUSE, or -ENOMEM.
+ * Return: 0, -EADDRINUSE, -ENOBUFS above net.glass.ports_max, or -ENOMEM.
  */
 int glass_port_get(struct sock *sk, unsigned short unused)
 {
@@ -147,6 +147,10 @@ int glass_port_get(struct sock *sk, unsigned short unused)
 	port->sk = sk;
 
 	spin_lock_bh(&table->lock);
+	err = -ENOBUFS;
+	if (glass_port_count(table) >=
+	    READ_ONCE(glass_net(sock_net(sk))->sysctl.ports_max))
+		goto unlock;
 	err = port_choose(table, &port->key, &addr, sk->sk_reuse);
 	if (err)
 		goto unlock;

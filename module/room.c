@@ -77,25 +77,37 @@ bool glass_room_must_wait(const struct sock *sk, const struct sock *receiver)
 }
 
 /**
- * glass_room_wake - wake senders if a receiver is not full any more
- * @sk: the receiver; what makes room (less unread, a shutdown) is already done
+ * glass_room_wake_all - have all who wait for a receiver look again
+ * @sk: the receiver; what has changed (its peer, a shutdown) is already done
  *
  * Context: any but hard interrupt.
  */
-void glass_room_wake(struct sock *sk)
+void glass_room_wake_all(struct sock *sk)
 {
 	struct glass_port *port;
 
 	rcu_read_lock();
 	port = rcu_dereference(glass_sk(sk)->port);
 	/*
-	 * The barrier in wq_has_sleeper() orders what made room before the
+	 * The barrier in wq_has_sleeper() orders what has changed before the
 	 * look for waiters; paired with those in glass_room_wait() (setting
 	 * the task's state) and glass_room_watch().
 	 */
-	if (port && !glass_room_is_full(sk) && wq_has_sleeper(&port->room))
+	if (port && wq_has_sleeper(&port->room))
 		wake_up_interruptible_all(&port->room);
 	rcu_read_unlock();
+}
+
+/**
+ * glass_room_wake - wake senders if a receiver is not full any more
+ * @sk: the receiver; what was read is uncharged
+ *
+ * Context: any but hard interrupt.
+ */
+void glass_room_wake(struct sock *sk)
+{
+	if (!glass_room_is_full(sk))
+		glass_room_wake_all(sk);
 }
 
 /*
@@ -211,7 +223,7 @@ bool glass_room_watch(struct sock *sk, struct sock *receiver)
 		WRITE_ONCE(gs->room_watched, port);
 		__add_wait_queue(&port->room, &gs->room_watch);
 	}
-	/* Be seen waiting, then look. Paired with glass_room_wake(). */
+	/* Be seen waiting, then look. Paired with glass_room_wake_all(). */
 	smp_mb();
 	full = glass_room_is_full(receiver);
 	if (!full) {

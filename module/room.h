@@ -16,6 +16,7 @@ void glass_room_init(struct sock *sk);
 bool glass_room_is_full(const struct sock *sk);
 bool glass_room_must_wait(const struct sock *sk, const struct sock *receiver);
 void glass_room_wake(struct sock *sk);
+void glass_room_wake_all(struct sock *sk);
 int glass_room_wait(struct sock *sk, struct sock *receiver, long *timeo);
 bool glass_room_watch(struct sock *sk, struct sock *receiver);
 void glass_room_unwatch(struct sock *sk);

@@ -7,6 +7,7 @@
 #include <net/net_namespace.h>
 
 #include "glass.h"
+#include "net.h"
 #include "room.h"
 #include "route.h"
 
@@ -18,10 +19,17 @@
  */
 void glass_sk_init(struct sock *sk)
 {
+	const struct glass_sysctl *settings = &glass_net(sock_net(sk))->sysctl;
 	struct glass_sock *gs = glass_sk(sk);
+	unsigned int rmem = READ_ONCE(settings->rmem_default);
+	unsigned int wmem = READ_ONCE(settings->wmem_default);
 
 	gs->local = GLASS_ADDR_NONE;
 	gs->remote = GLASS_ADDR_NONE;
+	if (rmem)
+		WRITE_ONCE(sk->sk_rcvbuf, max_t(int, rmem, SOCK_MIN_RCVBUF));
+	if (wmem)
+		WRITE_ONCE(sk->sk_sndbuf, max_t(int, wmem, SOCK_MIN_SNDBUF));
 	glass_room_init(sk);
 }
 

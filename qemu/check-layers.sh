@@ -13,7 +13,7 @@ cd "${1:-$(dirname "$0")/../module}" || exit
 layers='
 0 compat uapi
 1 wire drop
-2 addr glass net port room route stats tap trace
+2 addr glass net port room route stats sysctl tap trace
 3 control dev input output
 4 dgram dgram_io family protosw raw socket
 5 netlink netlink_gen proc
