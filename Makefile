@@ -48,7 +48,7 @@ shell:
 test:
 	@qemu/test.sh
 
-test-long: export GLASS_SCALE ?= 10
+test-long: export GLASS_SCALE := $(or $(GLASS_SCALE),10)
 test-long:
 	@qemu/test.sh
 
