@@ -1,0 +1,196 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC3043,SC2317,SC2030,SC2031 # local; cases are subshells, called by name
+#
+# glass-ping: what it prints, what it finds out, and how it ends.
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# ping STATUS [OPTION...]: runs it; what it said is in $WORK/out and $WORK/err.
+ping()
+{
+	local wanted="$1" status=0
+
+	shift
+	glass-ping "$@" >"$WORK/out" 2>"$WORK/err" || status=$?
+	[ "$status" -eq "$wanted" ] && return
+	cat "$WORK/out" "$WORK/err"
+	fail "glass-ping $*: exit status $status, wanted $wanted"
+}
+
+# expect_line PATTERN: a line of what it printed, extended regular expression.
+expect_line()
+{
+	grep -qxE -- "$1" "$WORK/out" && return
+	cat "$WORK/out"
+	fail "no line '$1'"
+}
+
+# netem WHAT...: on glass0 of this namespace.
+netem()
+{
+	tc qdisc replace dev glass0 root netem "$@" || skip "this kernel has no netem"
+}
+
+TIME='[0-9.]+'
+RTT="rtt min/avg/max/mdev = $TIME/$TIME/$TIME/$TIME ms"
+
+test_prints_what_ping_prints()
+{
+	ping 0 -c 3 -i 0 1
+	expect_line "PING node 1 56\(92\) bytes of data\."
+	expect_line "64 bytes from node 1: seq=1 time=$TIME ms"
+	expect_line "64 bytes from node 1: seq=3 time=$TIME ms"
+	expect_line "--- node 1 ping statistics ---"
+	expect_line "3 packets transmitted, 3 received, 0% packet loss, time [0-9]+ms"
+	expect_line "$RTT"
+	ping 0 -q -c 2 -i 0 1
+	expect_failure grep seq= "$WORK/out"
+	expect_line "2 packets transmitted, 2 received, .*"
+}
+
+test_waits_the_interval()
+{
+	ping 0 -q -c 3 -i 0.1 1
+	awk -F 'time |ms' '/loss/ { exit !($2 >= 200) }' "$WORK/out"
+}
+
+test_prints_one_json_object()
+{
+	ping 0 --json -c 2 -i 0 -s 100 1
+	expect_equal "first line" "$(head -n 1 "$WORK/out")" "{"
+	expect_equal "last line" "$(tail -n 1 "$WORK/out")" "}"
+	expect_line '  "node": 1,'
+	expect_line '  "transmitted": 2,'
+	expect_line '  "received": 2,'
+	expect_line '  "loss_percent": 0.0,'
+	expect_line "    \"mdev\": $TIME"
+	expect_line '      "seq": 2,'
+	expect_line '      "bytes": 108,'
+	ping 0 --json -q -c 1 1
+	expect_failure grep replies "$WORK/out"
+}
+
+test_carries_every_size() { in_namespace every_size; }
+every_size()
+{
+	local size
+
+	for size in 0 1 1472 65528; do
+		ping 0 -c 1 -s "$size" 1
+		expect_line "$((size + 8)) bytes from node 1: seq=1 .*"
+	done
+	expect_equal "answered" "$(counter GlassControlOut)" 4
+	ping 2 -c 1 -s 65529 1
+	expect_words "Message too long" "$WORK/err"
+}
+
+test_reports_loss() { in_namespace loss; }
+loss()
+{
+	local count=1000 received
+
+	netem loss 100%
+	ping 1 -q -c 5 -i 0 -W 0.05 1
+	expect_line "5 packets transmitted, 0 received, 100% packet loss, time [0-9]+ms"
+	expect_failure grep rtt "$WORK/out"
+
+	# Out and back: 64 % arrive, with a deviation of 1.5.
+	netem loss 20%
+	ping 0 -q -c "$count" -i 0 -W 0.2 1
+	received=$(counter GlassRawDelivered)
+	expect_line "$count packets transmitted, $received received, $(
+		awk "BEGIN { printf \"%g\", ($count - $received) * 100 / $count }"
+	)% packet loss, time [0-9]+ms"
+	[ "$received" -gt 560 ] && [ "$received" -lt 720 ]
+}
+
+test_reports_doubled_replies() { in_namespace doubled; }
+doubled()
+{
+	netem duplicate 100%
+	ping 0 -c 5 -i 0.01 -W 0.1 1
+	# The last ones may come when all is over.
+	expect_line "5 packets transmitted, 5 received, \+[0-9]+ duplicates, 0% packet loss, .*"
+	expect_line ".* seq=1 .* \(DUP!\)"
+}
+
+test_measures_the_round_trip() { in_namespace round_trip; }
+round_trip()
+{
+	netem delay 30ms
+	ping 0 -q -c 3 -i 0.01 1
+	expect_line "$RTT"
+	awk -F '[ =/]+' '/^rtt/ { exit !($6 >= 60 && $7 >= $6 && $8 >= $7) }' "$WORK/out"
+}
+
+test_floods() { in_namespace flood; }
+flood()
+{
+	ping 0 -f -c 200 1
+	expect_line ".*200 packets transmitted, 200 received, 0% packet loss, time [0-9]+ms"
+	# Did it wait for its interval? That would be two seconds.
+	awk -F 'time |ms' '/loss/ { exit !($2 < 1500) }' "$WORK/out"
+}
+
+test_two_at_once_do_not_see_each_other()
+{
+	background glass-ping -c 100 -i 0 1 >"$WORK/other"
+	ping 0 -c 100 -i 0 1
+	expect_exit $! 0
+	expect_line "100 packets transmitted, 100 received, 0% packet loss, .*"
+	cp "$WORK/other" "$WORK/out"
+	expect_line "100 packets transmitted, 100 received, 0% packet loss, .*"
+}
+
+test_an_interrupt_ends_it_with_the_summary()
+{
+	background glass-ping -i 0.01 1 >"$WORK/out"
+	wait_until grep -q seq=2 "$WORK/out"
+	kill -INT $!
+	expect_exit $! 0
+	expect_line "[0-9]+ packets transmitted, [0-9]+ received, .*"
+	expect_line "$RTT"
+}
+
+test_explains_that_it_needs_a_capability()
+{
+	need setpriv unshare
+	expect_failure setpriv --reuid 65534 --clear-groups glass-ping -c 1 1
+	expect_words "Operation not permitted" "$WORK/failure"
+	expect_words CAP_NET_RAW "$WORK/failure"
+	# Root of a namespace has it there.
+	setpriv --reuid 65534 --regid 65534 --clear-groups unshare -Urn glass-ping -q -c 1 1
+}
+
+test_says_what_is_wrong() { in_namespace wrong; }
+wrong()
+{
+	ping 2 -c 1 9
+	expect_words "connect node 9: No route to host" "$WORK/err"
+	ping 2 -c 1 -I lo 1
+	expect_words "No route to host" "$WORK/err"
+	ping 2 -c 1 -I nosuch 1
+	expect_words "device nosuch: No such device" "$WORK/err"
+	ping 2
+	ping 2 '*'
+	ping 2 -c 0 1
+	ip link set glass0 down
+	ping 2 -c 1 1
+	expect_words "Network is down" "$WORK/err"
+}
+
+test_counts_errors_on_the_way() { in_namespace errors; }
+errors()
+{
+	background glass-ping -i 0.01 1 >"$WORK/out" 2>"$WORK/err"
+	wait_until grep -q seq=2 "$WORK/out"
+	ip link set glass0 down
+	wait_until grep -q "Network is down" "$WORK/err"
+	kill -INT $!
+	expect_exit $! 0
+	expect_line ".* received, \+[0-9]+ errors, .*"
+}
+
+run_cases "$@"
