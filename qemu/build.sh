@@ -4,10 +4,11 @@
 # Builds what runs in the guest, below build/<kernel>/:
 #
 #   glass.ko      the module, for the kernel under test: W=1, no warnings
+#   test-modules/ protocols of selftests/modules/, built against glass.ko
 #   userspace/    the library and the tools
 #   kselftest/    the collection, as the kernel's own install makes it
 #
-#   qemu/build.sh [module|userspace|selftests]...     default: all three
+#   qemu/build.sh [module|test_modules|userspace|selftests]...     default: all
 
 # shellcheck source=qemu/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -34,6 +35,30 @@ build_module()
 	cp "$BUILD/module/glass.ko" "$stamp"
 }
 
+# As somebody else would build a protocol: out of tree, with glass.ko's symbols.
+build_test_modules()
+{
+	local stamp=$BUILD/test-modules.stamp folder name
+
+	build_module
+	fresh "$stamp" "$BUILD/glass.ko" "$GLASS_TOP/selftests/modules" \
+		"$GLASS_TOP/qemu/build.sh" && return
+	rm -f "$stamp"
+	for folder in "$GLASS_TOP"/selftests/modules/*/; do
+		name=$(basename "$folder")
+		rsync -a --delete -f 'P *.o' -f 'P .*' -f 'P *.mod' "$folder" \
+			"$BUILD/test-modules/$name/"
+		slowly "$name.ko" "$LOG/$name.log" \
+			kernel_make "$BUILD/test-modules/$name" GLASS="$BUILD/module" \
+				KBUILD_EXTRA_SYMBOLS="$BUILD/module/Module.symvers" \
+				W=1 KCFLAGS=-Werror modules || exit
+		if grep -iE '\bwarning\b' "$LOG/$name.log" >&2; then
+			fail "$name builds with warnings: $LOG/$name.log"
+		fi
+	done
+	touch "$stamp"
+}
+
 build_userspace()
 {
 	say "building the tools and the tests"
@@ -52,8 +77,8 @@ build_selftests()
 }
 
 take_lock "$BUILD/lock" "building in build/$KERNEL"
-mkdir -p "$BUILD"
-for part in "${@:-module selftests}"; do
+mkdir -p "$BUILD/test-modules"
+for part in "${@:-test_modules selftests}"; do
 	for one in $part; do
 		"build_$one"
 	done

@@ -6,7 +6,8 @@
 #
 #   build/<kernel>/base.cpio    busybox, the real tools that tests need, their
 #                               libraries, the stock kernel's modules
-#   build/<kernel>/tests.cpio   glass.ko, the collection, the tools of Glass
+#   build/<kernel>/tests.cpio   glass.ko and the tests' modules, the collection,
+#                               the tools of Glass
 #
 # Not compressed: in emulation, unpacking costs more than reading.
 
@@ -115,9 +116,11 @@ make_tests()
 
 	rm -rf "$root"
 	mkdir -p "$root/$MODULES/extra" "$root/usr/bin" "$root/opt"
-	strip --strip-debug -o "$root/$MODULES/extra/glass.ko" "$BUILD/glass.ko"
-	# The index names glass.ko too: made beside the base layer's modules.
-	cp "$root/$MODULES/extra/glass.ko" "$BUILD/base/$MODULES/extra/"
+	for name in "$BUILD"/glass.ko "$BUILD"/test-modules/*/*.ko; do
+		strip --strip-debug -o "$root/$MODULES/extra/$(basename "$name")" "$name"
+	done
+	# The index names these too: made beside the base layer's modules.
+	cp "$root/$MODULES"/extra/*.ko "$BUILD/base/$MODULES/extra/"
 	depmod -b "$BUILD/base/usr" "$KERNEL_ABI"
 	cp "$BUILD/base/$MODULES"/modules.* "$root/$MODULES/"
 	cp -a "$BUILD/kselftest" "$root/opt/kselftest"
@@ -133,4 +136,4 @@ make_tests()
 take_lock "$BUILD/lock" "building in build/$KERNEL"
 fresh "$BUILD/base.cpio" "$GUEST" "$KERNEL_DIR/info.sh" "$0" || make_base
 fresh "$BUILD/tests.cpio" "$BUILD/base.cpio" "$BUILD/glass.ko" \
-	"$BUILD/kselftest" || make_tests
+	"$BUILD/test-modules.stamp" "$BUILD/kselftest" || make_tests
