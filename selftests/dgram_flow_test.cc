@@ -328,6 +328,25 @@ TEST_F(DgramCrowd, PollWaitsForTheReceiver)
 	EXPECT_EQ(err(other.send(pattern(size), MSG_DONTWAIT)), 0);
 }
 
+/* An edge-triggered loop looks again only when it is told to, after EAGAIN. */
+TEST_F(DgramCrowd, EpollIsWokenOnTheEdgeAfterEagain)
+{
+	const glass::Fd epoll(static_cast<int>(must(::epoll_create1(0), "epoll_create1")));
+	epoll_event event = {};
+
+	drain(pair.receiver);
+	event.events = EPOLLOUT | EPOLLET;
+	must(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, other.fd(), &event), "epoll_ctl");
+	EXPECT_EQ(::epoll_wait(epoll.get(), &event, 1, 0), 1) << "it is writable";
+	fill(pair.sender, size);
+	EXPECT_EQ(err(other.send(pattern(size), MSG_DONTWAIT)), EAGAIN);
+	Task<int> task([&] { return ::epoll_wait(epoll.get(), &event, 1, 10'000); });
+	EXPECT_TRUE(task.sleeps_in(SYS_epoll_wait));
+	drain(pair.receiver);
+	EXPECT_EQ(task.result(), 1);
+	EXPECT_EQ(err(other.send(pattern(size), MSG_DONTWAIT)), 0);
+}
+
 TEST_F(DgramCrowd, PollLearnsThatTheReceiverHasGone)
 {
 	Task<short> task([&] { return poll_long(other, POLLOUT); });
