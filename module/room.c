@@ -111,6 +111,21 @@ void glass_room_wake(struct sock *sk)
 }
 
 /*
+ * Wakes a sleeper and takes it off the room, in any case. (The kernel's own
+ * autoremove_wake_function() leaves one that something else has woken before,
+ * and that one would find its way to a room that has been freed.) It is woken
+ * first: once off the list it may return, and @entry is on its stack.
+ */
+static int room_wake_sleeper(struct wait_queue_entry *entry, unsigned int mode,
+			     int flags, void *key)
+{
+	int woken = default_wake_function(entry, mode, flags, key);
+
+	list_del_init_careful(&entry->entry);
+	return woken;
+}
+
+/*
  * Put @wait on the room of @receiver, if it is bound and @sk must wait. On
  * success the port cannot go without taking @wait off: it was seen alive from
  * its list.
@@ -163,7 +178,7 @@ static void room_finish(struct glass_port *port, struct wait_queue_entry *wait)
 int glass_room_wait(struct sock *sk, struct sock *receiver, long *timeo)
 {
 	DECLARE_WAITQUEUE(own, current);
-	DEFINE_WAIT(wait);
+	DEFINE_WAIT_FUNC(wait, room_wake_sleeper);
 	struct glass_port *port;
 	int err = 0;
 
