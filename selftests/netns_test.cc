@@ -9,11 +9,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <vector>
 
 #include "frame.h"
 #include "helper.h"
+#include "ktap.h"
 #include "network.h"
 
 namespace {
@@ -234,6 +236,49 @@ TEST_F(Veth, FramesOfAnUnattachedDeviceAreIgnoredAndCounted)
 	EXPECT_EQ(await_message(receiver), "heard");
 }
 
+/* Sends until it is told to stop, whatever becomes of the way; what else went wrong. */
+Errno send_whatever_happens(Socket &sender, const std::atomic<bool> &stop)
+{
+	while (!stop) {
+		const Errno error = err(sender.send(bytes("through thick and thin"), MSG_DONTWAIT));
+
+		if (error != 0 && error != EAGAIN && error != EHOSTUNREACH)
+			return error;
+	}
+	return {};
+}
+
+TEST_F(Veth, RoutesChangeUnderTraffic)
+{
+	const int rounds = 30 * ktap::scale();
+	const auto va = ifindex_of("va");
+	std::atomic<bool> stop = false;
+	auto changes = control();
+	std::vector<std::byte> buffer(64);
+
+	must(sender.connect({node_there, port}), "connect");
+	Task<Errno> traffic([&] { return send_whatever_happens(sender, stop); });
+	for (int i = 0; i < rounds; i++) {
+		EXPECT_EQ(err(i % 2 ? changes.delete_route(node_there) : changes.detach_device(va)),
+			  0);
+		if (i % 2 == 0) {
+			EXPECT_EQ(err(changes.attach_device(va, node_here)), 0);
+		}
+		EXPECT_EQ(err(changes.add_route(node_there, va, mac_there)), 0);
+		while (receiver.receive(buffer, MSG_DONTWAIT))
+			;
+	}
+	stop = true;
+	EXPECT_EQ(traffic.result(), 0);
+	EXPECT_TRUE(eventually([&] {
+		while (receiver.receive(buffer, MSG_DONTWAIT))
+			;
+		return must(sender.output_queued(), "SIOCOUTQ") == 0;
+	}));
+	must(sender.send(bytes("at last")), "send");
+	EXPECT_EQ(await_message(receiver), "at last");
+}
+
 /* --- Forged frames ------------------------------------------------------------------------------ */
 
 TEST_F(Veth, AFrameMustBeForTheStationAndForItsNode)
@@ -375,7 +420,7 @@ TEST(Namespaces, OneEndsWithTheLastOfItsFrames)
 		     {std::pair("glass0", GLASS_NODE_LOCAL), std::pair("g1", 7u)}) {
 			Socket receiver = bound();
 
-			add_qdisc(device, "netem delay 500ms");
+			add_qdisc(device, "netem delay 200ms");
 			for (int i = 0; i < count; i++)
 				must(dgram().send_to(pattern(100),
 						     {node, address_of(receiver).port}),
@@ -442,7 +487,7 @@ long sockets_in_slab()
 
 TEST(Namespaces, ManyComeAndGo)
 {
-	constexpr int rounds = 4;
+	constexpr int rounds = 3;
 	constexpr int sockets = 100;
 
 	enter_new_namespace();

@@ -136,7 +136,7 @@ Errno send_until_error(Pair &pair, std::atomic<int> &sent)
 	std::array<std::byte, 64> buffer;
 
 	for (;;) {
-		const auto result = pair.sender.send(std::as_bytes(std::span("to and fro")));
+		const auto result = pair.sender.send(std::as_bytes(std::span("again and again")));
 
 		if (!result)
 			return err(result);

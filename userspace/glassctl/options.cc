@@ -41,8 +41,6 @@ std::uint32_t parse_node(const std::string &text)
 {
 	const auto node = Address::parse_part(text);
 
-	if (text.empty())
-		throw UsageError("a node is required");
 	if (!node)
 		throw UsageError("node '" + text + "': " + node.error().message());
 	if (*node == GLASS_NODE_ANY)
@@ -106,11 +104,10 @@ private:
 	CLI::App *add(CLI::App &parent, const char *name, const char *text, Command command,
 		      const Complete &complete = {});
 	CLI::App *add_noun(const char *name, const char *text);
-	void take_object(CLI::App *command, const char *name, const char *text);
+	CLI::Option *take_object(CLI::App *command, const char *name, const char *text);
 	void take_keywords(CLI::App *command, const char *form);
 	void add_route_commands();
 	void add_device_commands();
-	void require_device();
 
 	CLI::App app_{description, "glassctl"};
 	Options options_;
@@ -145,9 +142,9 @@ CLI::App *Parser::add_noun(const char *name, const char *text)
 	return noun;
 }
 
-void Parser::take_object(CLI::App *command, const char *name, const char *text)
+CLI::Option *Parser::take_object(CLI::App *command, const char *name, const char *text)
 {
-	command->add_option(name, object_, text)->option_text(" ");
+	return command->add_option(name, object_, text)->option_text(" ");
 }
 
 void Parser::take_keywords(CLI::App *command, const char *form)
@@ -176,57 +173,52 @@ void Parser::add_route_commands()
 			options_.address = parse_address(keywords.take("lladdr"));
 			keywords.expect_empty();
 		});
-	take_object(added, "node", destination);
+	take_object(added, "node", destination)->required();
 	take_keywords(added, "dev NAME lladdr MAC");
 
 	take_object(add(*route, "del", "Removes such a route", Command::RouteDelete,
 			[this] { options_.node = parse_node(object_); }),
-		    "node", destination);
+		    "node", destination)
+		->required();
 
 	add(*route, "monitor", "Prints changes as they come", Command::RouteMonitor)
 		->add_option("-c,--count", options_.count, "Leave after so many")
 		->type_name("COUNT");
 }
 
-void Parser::require_device()
-{
-	if (object_.empty())
-		throw UsageError("the name of a device is required");
-	options_.device = object_;
-}
-
 void Parser::add_device_commands()
 {
 	CLI::App *const noun = add_noun("dev", "Devices that own a node");
 	const auto take_device = [this](CLI::App *command) {
-		take_object(command, "name", "The device");
+		return take_object(command, "name", "The device");
 	};
-	const auto with_device = [this] { require_device(); };
+	const auto with_device = [this] { options_.device = object_; };
 	const auto with_device_and_node = [this] {
 		Keywords keywords(keywords_);
 
-		require_device();
+		options_.device = object_;
 		options_.node = parse_node(keywords.take("node"));
 		keywords.expect_empty();
 	};
 
-	take_device(add(*noun, "show", "All of them, or one", Command::DeviceShow,
-			[this] { options_.device = object_; }));
+	take_device(add(*noun, "show", "All of them, or one", Command::DeviceShow, with_device));
 
 	CLI::App *const added = add(*noun, "add", "Makes a device of kind glass, down",
 				    Command::DeviceAdd, with_device_and_node);
-	take_device(added);
+	take_device(added)->required();
 	take_keywords(added, "node NODE");
 
-	take_device(add(*noun, "del", "Deletes such a device", Command::DeviceDelete, with_device));
+	take_device(add(*noun, "del", "Deletes such a device", Command::DeviceDelete, with_device))
+		->required();
 
 	CLI::App *const attach = add(*noun, "attach", "Lets an Ethernet device carry Glass frames",
 				     Command::DeviceAttach, with_device_and_node);
-	take_device(attach);
+	take_device(attach)->required();
 	take_keywords(attach, "node NODE");
 
 	take_device(add(*noun, "detach", "Takes that back; its routes go with it",
-			Command::DeviceDetach, with_device));
+			Command::DeviceDetach, with_device))
+		->required();
 }
 
 Parser::Parser()
