@@ -179,5 +179,5 @@ void __init glass_control_init(void)
  */
 void glass_control_exit(void)
 {
-	glass_input_del_protocol(GLASS_PROTO_CONTROL);
+	glass_input_del_protocol(GLASS_PROTO_CONTROL, control_rcv);
 }

@@ -29,12 +29,13 @@ void glass_input_add_protocol(u8 protocol, glass_input_handler handler)
 /**
  * glass_input_del_protocol - drop frames of a protocol from now on
  * @protocol: GLASS_PROTO_*
+ * @handler: who takes them; if it is somebody else, nothing happens
  *
  * Context: any. The handler may still be running until synchronize_net().
  */
-void glass_input_del_protocol(u8 protocol)
+void glass_input_del_protocol(u8 protocol, glass_input_handler handler)
 {
-	WRITE_ONCE(handlers[protocol], NULL);
+	cmpxchg(&handlers[protocol], handler, NULL);
 }
 
 /**

@@ -42,7 +42,7 @@ void glass_input_init(void);
 void glass_input_exit(void);
 
 void glass_input_add_protocol(u8 protocol, glass_input_handler handler);
-void glass_input_del_protocol(u8 protocol);
+void glass_input_del_protocol(u8 protocol, glass_input_handler handler);
 enum glass_drop glass_input_to_socket(struct net *net, struct sk_buff *skb,
 				      const struct glass_wire *wire);
 void glass_input_source(const struct sk_buff *skb, struct glass_addr *src);

@@ -109,7 +109,7 @@ void glass_unregister_protosw(struct glass_protosw *sw)
 	spin_lock(&switches_lock);
 	list_del_rcu(&sw->list);
 	if (!protocol_is_offered(sw->protocol))
-		glass_input_del_protocol(sw->protocol);
+		glass_input_del_protocol(sw->protocol, glass_input_to_socket);
 	spin_unlock(&switches_lock);
 	synchronize_net();
 	proto_unregister(sw->prot);
