@@ -270,15 +270,23 @@ unpack_kernel()
 	PATH=$PATH:/usr/sbin:/sbin depmod -b "$to/root" "$abi"
 }
 
+# A kernel of our own configuration must be of this configuration.
+kernel_is_there()
+{
+	[[ -r $KERNEL_DIR/info.sh ]] || return
+	[[ ! ${KERNEL_CONFIG:-} ]] ||
+		[[ $(readlink "$KERNEL_DIR") == *-$(md5sum <"$KERNEL_CONFIG" | cut -c1-8) ]]
+}
+
 fetch_kernel()
 {
 	local meta version abi series common kbuild tmp final
 
-	[[ -r $KERNEL_DIR/info.sh ]] && return
+	kernel_is_there && return
 	check_system
 	check_space
 	take_lock "$GLASS_CACHE/lock" "the setup"
-	[[ -r $KERNEL_DIR/info.sh ]] && return	# another make did it
+	kernel_is_there && return	# another make did it
 	say "looking for the $KERNEL kernel in the apt sources of this machine"
 	private_update
 	if ! choose_kernel; then
@@ -288,8 +296,13 @@ fetch_kernel()
 			refuse "neither the apt sources nor their backports have one of: $KERNEL_META, $KERNEL_OLDEST or later"
 	fi
 
-	final=$GLASS_CACHE/kernels/$abi
 	mkdir -p "$GLASS_CACHE/kernels"
+	if [[ ${KERNEL_CONFIG:-} ]]; then
+		fetch_and_build_kernel
+		return
+	fi
+
+	final=$GLASS_CACHE/kernels/$abi
 	find "$GLASS_CACHE" -maxdepth 1 -name 'new.*' -exec rm -rf {} +
 	if [[ ! -r $final/info.sh ]]; then
 		series=$(cut -d. -f1,2 <<<"$version")
@@ -313,6 +326,78 @@ fetch_kernel()
 		rm -rf "$tmp"
 	fi
 	ln -sfn "$abi" "$KERNEL_DIR"
+	note "Linux $version is in $final"
+}
+
+# ---- a kernel built from source --------------------------------------------
+
+# configure SOURCE OBJECTS: tinyconfig and KERNEL_CONFIG, which must all hold.
+configure()
+{
+	local line wrong=0
+
+	make -s -C "$1" O="$2" tinyconfig
+	"$1/scripts/kconfig/merge_config.sh" -m -O "$2" "$2/.config" "$KERNEL_CONFIG"
+	make -s -C "$1" O="$2" olddefconfig
+	while read -r line; do
+		grep -qxF "$line" "$2/.config" && continue
+		echo "not in the configuration: $line"
+		wrong=1
+	done < <(grep -E '^(CONFIG_|# CONFIG_)' "$KERNEL_CONFIG")
+	return "$wrong"
+}
+
+# Where it is built it must stay: the objects name their source by its path.
+# So an unfinished one is known by its lack of info.sh, and begun again.
+build_kernel()
+{
+	local final=$1 deb=$2 log=$GLASS_CACHE/log
+	local source=$final/root/usr/src/linux objects=$final/root/usr/src/objects
+
+	SOURCE_PARTS=('')
+	slowly "unpacking the source" "$log/unpack.log" \
+		unpack_source "$deb" "$source" || exit
+	mkdir -p "$objects" "$final/root/boot"
+	slowly "configuring" "$log/configure.log" \
+		configure "$source" "$objects" || exit
+	slowly "building Linux $version ($KERNEL)" "$log/kernel.log" \
+		make -s -j"$(nproc)" -C "$source" O="$objects" bzImage modules || exit
+
+	abi=$(<"$objects/include/config/kernel.release")
+	cp "$objects/arch/x86/boot/bzImage" "$final/root/boot/vmlinuz-$abi"
+	mkdir -p "$final/root/lib/modules/$abi"
+	cp "$objects"/modules.{order,builtin,builtin.modinfo} \
+		"$final/root/lib/modules/$abi/"
+	PATH=$PATH:/usr/sbin:/sbin depmod -b "$final/root" "$abi"
+	# Modules are built without these, and they are most of it.
+	rm -rf "$source"/{drivers,sound,fs,samples} "$objects"/{drivers,sound,fs,net}
+	ln -s root/usr/src/linux "$final/source"
+	cat >"$final/info.sh" <<END
+KERNEL_ABI='$abi'
+KERNEL_VERSION='$version'
+KERNEL_COMMON='usr/src/linux'
+KERNEL_OBJECTS='usr/src/objects'
+KERNEL_TOOLS=''
+END
+}
+
+# Keyed by the version and by what it was configured with.
+fetch_and_build_kernel()
+{
+	local key final tmp series
+
+	series=$(cut -d. -f1,2 <<<"$version")
+	key=$KERNEL-$version-$(md5sum <"$KERNEL_CONFIG" | cut -c1-8)
+	final=$GLASS_CACHE/kernels/${key//[^A-Za-z0-9.+_-]/_}
+	if [[ ! -r $final/info.sh ]]; then
+		rm -rf "$final"
+		tmp=$(mktemp -d "$GLASS_CACHE/new.XXXXXX")
+		say "building Linux $version from source; this takes its time, once"
+		download "$tmp" "linux-source-$series=$version"
+		build_kernel "$final" "$tmp"/linux-source*.deb
+		rm -rf "$tmp"
+	fi
+	ln -sfn "$(basename "$final")" "$KERNEL_DIR"
 	note "Linux $version is in $final"
 }
 

@@ -26,12 +26,15 @@ options=(--tests --folder "$RUN" --earlier "$GLASS_TOP/build/unit/unit.ktap"
 words=(GLASS_MODE=test "GLASS_SCALE=$GLASS_SCALE")
 guest=("$GLASS_TOP/qemu/boot.sh" "$RUN")
 
-# A program that does more gets more time; settings say how much at scale 1. A
-# guest that is silent for longer than a program may run hangs.
-options+=(--silence "${GUEST_SILENCE:-$((GLASS_SCALE * 150))}"
-	  --timeout "${GUEST_TIMEOUT:-$((GLASS_SCALE * 900))}")
-if ((GLASS_SCALE > 1)); then
-	words+=("GLASS_TIMEOUT=$((GLASS_SCALE * 120))")
+# A program that does more, or on a slower kernel, gets more time; settings say
+# how much at scale 1. A guest that is silent for longer than a program may run
+# hangs.
+patience=$((GLASS_SCALE * ${KERNEL_SLOWNESS:-1}))
+options+=(--silence "${GUEST_SILENCE:-$((patience * 150))}"
+	  --timeout "${GUEST_TIMEOUT:-$((patience * 900))}")
+if ((patience > 1)); then
+	words+=("GLASS_TIMEOUT=$((patience * 120))"
+		"GLASS_DEADLINE=$((patience * 30))")
 fi
 [[ ${CI:-} == true ]] && options+=(--ci)
 

@@ -1,0 +1,11 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: GPL-2.0
+#
+# The same Linux as stock, built from Debian's linux-source with what finds
+# faults: KASAN, lockdep, kmemleak, UBSAN, object and reference tracking. Takes
+# some ten minutes to build, once; the tests take some five times as long.
+
+. "$GLASS_TOP/qemu/kernels/stock.sh"
+KERNEL_CONFIG=$GLASS_TOP/qemu/kernels/debug.config
+KERNEL_SLOWNESS=5
+GUEST_MEMORY=${GUEST_MEMORY:-2560}
