@@ -345,7 +345,7 @@ struct Totals {
 Totals run(const std::vector<std::string> &names)
 {
 	const std::chrono::milliseconds limit(
-		std::lround(1000 * number_from_environment("GLASS_DEADLINE", 30)));
+		std::lround(1000 * number_from_environment("GLASS_DEADLINE", 30 * ktap::scale())));
 	Totals totals;
 
 	for (std::size_t i = 0; i < names.size(); i++) {

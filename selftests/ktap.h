@@ -17,7 +17,7 @@
  * Environment:
  *   GLASS_T         only cases whose `suite.case` contains it
  *   GLASS_SCALE     how much to do, 1 (the default) in a quick run
- *   GLASS_DEADLINE  seconds that one case may take, 30 by default
+ *   GLASS_DEADLINE  seconds that one case may take, by default 30 times GLASS_SCALE
  */
 #ifndef GLASS_SELFTESTS_KTAP_H
 #define GLASS_SELFTESTS_KTAP_H

@@ -21,7 +21,7 @@
 #
 #   GLASS_T         only cases whose name contains it
 #   GLASS_SCALE     how much to do, 1 (the default) in a quick run
-#   GLASS_DEADLINE  seconds that one case may take, 60 by default
+#   GLASS_DEADLINE  seconds that one case may take, by default 60 times GLASS_SCALE
 #   GLASS_KO        the module's file, where modprobe does not know it
 
 # shellcheck disable=SC2034 # the tests read it
@@ -256,7 +256,7 @@ watch_cases()
 	local case='' pid='' seen='' left=0
 
 	while sleep 1 && read -r case pid <"$RUN/current"; do
-		[ "$case" = "$seen" ] || left=${GLASS_DEADLINE:-60}
+		[ "$case" = "$seen" ] || left=${GLASS_DEADLINE:-$((60 * SCALE))}
 		seen=$case left=$((left - 1))
 		[ $left -le 0 ] || continue
 		echo "$case" >"$RUN/hung"
