@@ -45,14 +45,12 @@ test_prints_what_ping_prints()
 	expect_line "--- node 1 ping statistics ---"
 	expect_line "3 packets transmitted, 3 received, 0% packet loss, time [0-9]+ms"
 	expect_line "$RTT"
-	ping 0 -q -c 2 -i 0 1
-	expect_failure grep seq= "$WORK/out"
-	expect_line "2 packets transmitted, 2 received, .*"
 }
 
-test_waits_the_interval()
+test_waits_the_interval_quietly()
 {
 	ping 0 -q -c 3 -i 0.1 1
+	expect_failure grep seq= "$WORK/out"
 	awk -F 'time |ms' '/loss/ { exit !($2 >= 200) }' "$WORK/out"
 }
 
@@ -68,8 +66,6 @@ test_prints_one_json_object()
 	expect_line "    \"mdev\": $TIME"
 	expect_line '      "seq": 2,'
 	expect_line '      "bytes": 108,'
-	ping 0 --json -q -c 1 1
-	expect_failure grep replies "$WORK/out"
 }
 
 test_carries_every_size() { in_namespace every_size; }
@@ -77,11 +73,11 @@ every_size()
 {
 	local size
 
-	for size in 0 1 1472 65528; do
+	for size in 0 65528; do
 		ping 0 -c 1 -s "$size" 1
 		expect_line "$((size + 8)) bytes from node 1: seq=1 .*"
 	done
-	expect_equal "answered" "$(counter GlassControlOut)" 4
+	expect_equal "answered" "$(counter GlassControlOut)" 2
 	ping 2 -c 1 -s 65529 1
 	expect_words "Message too long" "$WORK/err"
 }
@@ -144,13 +140,16 @@ test_two_at_once_do_not_see_each_other()
 	expect_line "30 packets transmitted, 30 received, 0% packet loss, .*"
 }
 
-test_an_interrupt_ends_it_with_the_summary()
+test_goes_on_until_it_is_interrupted() { in_namespace interrupted; }
+interrupted()
 {
-	background glass-ping -i 0.01 1 >"$WORK/out"
+	background glass-ping -i 0.01 1 >"$WORK/out" 2>"$WORK/err"
 	wait_until grep -q seq=2 "$WORK/out"
+	ip link set glass0 down
+	wait_until grep -q "Network is down" "$WORK/err"
 	kill -INT $!
 	expect_exit $! 0
-	expect_line "[0-9]+ packets transmitted, [0-9]+ received, .*"
+	expect_line "[0-9]+ packets transmitted, [0-9]+ received, \+[0-9]+ errors, 0% packet loss, .*"
 	expect_line "$RTT"
 }
 
@@ -169,28 +168,12 @@ wrong()
 {
 	ping 2 -c 1 9
 	expect_words "connect node 9: No route to host" "$WORK/err"
-	ping 2 -c 1 -I lo 1
-	expect_words "No route to host" "$WORK/err"
 	ping 2 -c 1 -I nosuch 1
 	expect_words "device nosuch: No such device" "$WORK/err"
-	ping 2
 	ping 2 '*'
-	ping 2 -c 0 1
 	ip link set glass0 down
 	ping 2 -c 1 1
 	expect_words "Network is down" "$WORK/err"
-}
-
-test_counts_errors_on_the_way() { in_namespace errors; }
-errors()
-{
-	background glass-ping -i 0.01 1 >"$WORK/out" 2>"$WORK/err"
-	wait_until grep -q seq=2 "$WORK/out"
-	ip link set glass0 down
-	wait_until grep -q "Network is down" "$WORK/err"
-	kill -INT $!
-	expect_exit $! 0
-	expect_line ".* received, \+[0-9]+ errors, .*"
 }
 
 run_cases "$@"
