@@ -7,8 +7,7 @@
 
 #include "wire_host.h"
 
-namespace
-{
+namespace {
 
 void require(bool holds)
 {
@@ -18,8 +17,7 @@ void require(bool holds)
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
-				      std::size_t size)
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size)
 {
 	const auto *hdr = reinterpret_cast<const glass_hdr *>(data);
 	glass_wire wire;
@@ -31,8 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
 		return 0;
 
 	require(wire.hlen >= sizeof(*hdr) && wire.hlen + wire.len <= size);
-	require(wire.src_node != GLASS_NODE_ANY &&
-		wire.src_port != GLASS_PORT_ANY);
+	require(wire.src_node != GLASS_NODE_ANY && wire.src_port != GLASS_PORT_ANY);
 	glass_wire_encode(&again, &wire);
 	again.csum = hdr->csum;
 	require(std::memcmp(&again, hdr, sizeof(again)) == 0);

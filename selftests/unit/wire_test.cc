@@ -14,8 +14,7 @@
 
 #include "wire_host.h"
 
-namespace
-{
+namespace {
 
 // A header without payload that glass_wire_decode() accepts.
 glass_hdr valid_header(std::uint32_t payload = 0)
@@ -50,8 +49,7 @@ std::uint16_t reference_sum(const std::vector<std::uint8_t> &bytes)
 	std::uint32_t sum = 0;
 
 	for (std::size_t i = 0; i < bytes.size(); i += 2)
-		sum += bytes[i] << 8 |
-		       (i + 1 < bytes.size() ? bytes[i + 1] : 0);
+		sum += bytes[i] << 8 | (i + 1 < bytes.size() ? bytes[i + 1] : 0);
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return sum;
@@ -81,9 +79,8 @@ TEST(WireEncode, WritesEveryByteInNetworkOrder)
 		.protocol = 2,
 	};
 	const std::array<std::uint8_t, 28> expected = {
-		1,    7,    2,    0,	0,    0,    0,	  0,	0x11, 0x12,
-		0x13, 0x14, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08,
-		0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x10,
+		1,    7,    2,	  0,	0,    0,    0,	  0,	0x11, 0x12, 0x13, 0x14, 0x01, 0x02,
+		0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x10,
 	};
 	glass_hdr hdr;
 
@@ -103,8 +100,7 @@ TEST(WireDecode, ReturnsWhatWasEncoded)
 			.dst_node = static_cast<std::uint32_t>(random()),
 			.dst_port = static_cast<std::uint32_t>(random()),
 			.len = static_cast<std::uint32_t>(random() % 100000),
-			.hlen = static_cast<std::uint16_t>(28 +
-							   random() % 220 * 4),
+			.hlen = static_cast<std::uint16_t>(28 + random() % 220 * 4),
 			.protocol = static_cast<std::uint8_t>(random()),
 		};
 		glass_hdr hdr;
@@ -112,8 +108,7 @@ TEST(WireDecode, ReturnsWhatWasEncoded)
 
 		glass_wire_encode(&hdr, &in);
 		hdr.csum = htons(1);
-		ASSERT_EQ(glass_wire_decode(&out, &hdr, in.hlen + in.len),
-			  GLASS_DROP_NONE);
+		ASSERT_EQ(glass_wire_decode(&out, &hdr, in.hlen + in.len), GLASS_DROP_NONE);
 		ASSERT_EQ(out.src_node, in.src_node);
 		ASSERT_EQ(out.src_port, in.src_port);
 		ASSERT_EQ(out.dst_node, in.dst_node);
@@ -130,15 +125,13 @@ TEST(WireDecode, EveryShorterFrameIsShort)
 
 	for (std::uint32_t len = 0; len < sizeof(hdr); len++) {
 		// Only as many bytes as the frame has: ASan sees a read beyond.
-		const std::vector<std::uint8_t> frame(
-			reinterpret_cast<const std::uint8_t *>(&hdr),
-			reinterpret_cast<const std::uint8_t *>(&hdr) + len);
+		const std::vector<std::uint8_t> frame(reinterpret_cast<const std::uint8_t *>(&hdr),
+						      reinterpret_cast<const std::uint8_t *>(&hdr) +
+							      len);
 		glass_wire wire;
 
 		EXPECT_EQ(glass_wire_decode(&wire,
-					    reinterpret_cast<const glass_hdr *>(
-						    frame.data()),
-					    len),
+					    reinterpret_cast<const glass_hdr *>(frame.data()), len),
 			  GLASS_DROP_SHORT);
 	}
 	EXPECT_EQ(decode(hdr, sizeof(hdr)), GLASS_DROP_NONE);
@@ -151,8 +144,7 @@ TEST(WireDecode, EveryOtherVersionIsRefused)
 
 		hdr.version = version;
 		EXPECT_EQ(decode(hdr, sizeof(hdr)),
-			  version == GLASS_WIRE_VERSION ? GLASS_DROP_NONE :
-							  GLASS_DROP_VERSION);
+			  version == GLASS_WIRE_VERSION ? GLASS_DROP_NONE : GLASS_DROP_VERSION);
 	}
 }
 
@@ -160,14 +152,11 @@ TEST(WireDecode, HeaderLengthLiesBetweenTheHeaderAndTheFrame)
 {
 	for (unsigned int words = 0; words < 256; words++) {
 		glass_hdr hdr = valid_header();
-		const bool possible = words * 4 >= sizeof(hdr) &&
-				      words * 4 <= 200;
+		const bool possible = words * 4 >= sizeof(hdr) && words * 4 <= 200;
 
 		hdr.hlen = words;
 		hdr.len = htonl(possible ? 200 - words * 4 : 0);
-		EXPECT_EQ(decode(hdr, 200),
-			  possible ? GLASS_DROP_NONE : GLASS_DROP_HLEN)
-			<< words;
+		EXPECT_EQ(decode(hdr, 200), possible ? GLASS_DROP_NONE : GLASS_DROP_HLEN) << words;
 	}
 }
 
@@ -194,10 +183,8 @@ TEST(WireDecode, LengthAgreesWithTheFrame)
 	EXPECT_EQ(decode(hdr, sizeof(hdr) + 99), GLASS_DROP_LENGTH);
 	EXPECT_EQ(decode(hdr, sizeof(hdr) + 100), GLASS_DROP_NONE);
 	EXPECT_EQ(decode(hdr, sizeof(hdr) + 101), GLASS_DROP_LENGTH);
-	EXPECT_EQ(decode(valid_header(0xffffffff), sizeof(hdr)),
-		  GLASS_DROP_LENGTH);
-	EXPECT_EQ(decode(valid_header(0xffffffe4), sizeof(hdr)),
-		  GLASS_DROP_LENGTH);
+	EXPECT_EQ(decode(valid_header(0xffffffff), sizeof(hdr)), GLASS_DROP_LENGTH);
+	EXPECT_EQ(decode(valid_header(0xffffffe4), sizeof(hdr)), GLASS_DROP_LENGTH);
 }
 
 TEST(WireDecode, PaddingIsAllowedUpToEthernetsMinimum)
