@@ -216,6 +216,9 @@ TEST_F(Pktinfo, ChoosesTheNodeThatAMessageComesFrom)
 	EXPECT_EQ(send_with(sender, there, {0, any}), 0);
 	EXPECT_EQ(must(receiver.receive_from(buffer), "receive").source,
 		  (Address{other_node, 4000}));
+	EXPECT_EQ(send_with(sender, here, {0, other_node}), 0);
+	EXPECT_EQ(way_of(receive_packet(receiver)), (Way{glass0, GLASS_NODE_LOCAL}))
+		<< "it is told where to, not where from";
 	EXPECT_EQ(send_with(sender, here, {0, 9}), EADDRNOTAVAIL);
 	EXPECT_EQ(must(sender.local(), "getsockname"), (Address{any, 4000})) << "for one message";
 }

@@ -29,6 +29,12 @@ double rounded(double milliseconds)
 	return std::round(milliseconds * 1000) / 1000;
 }
 
+/* Three digits that matter, but none below the microsecond: as ping has it. */
+int decimals(double milliseconds)
+{
+	return milliseconds >= 100 ? 0 : milliseconds >= 10 ? 1 : milliseconds >= 1 ? 2 : 3;
+}
+
 } // namespace
 
 void View::begin() const
@@ -68,9 +74,11 @@ void View::reply(const Reply &reply)
 	} else if (options_.flood) {
 		say("\b \b");
 	} else {
-		say("%zu bytes from node %u: seq=%u time=%.3g ms%s%s\n", reply.bytes, reply.node,
-		    reply.sequence, rounded(milliseconds(reply.time)),
-		    reply.is_duplicate ? " (DUP!)" : "", reply.is_damaged ? " (wrong data!)" : "");
+		const double time = milliseconds(reply.time);
+
+		say("%zu bytes from node %u: seq=%u time=%.*f ms%s%s\n", reply.bytes, reply.node,
+		    reply.sequence, decimals(time), time, reply.is_duplicate ? " (DUP!)" : "",
+		    reply.is_damaged ? " (wrong data!)" : "");
 	}
 }
 
