@@ -93,7 +93,7 @@ void glass_dgram_purge(struct sock *sk)
 
 	while ((skb = skb_dequeue(&sk->sk_receive_queue))) {
 		dgram_dequeued(sk, skb);
-		kfree_skb_reason(skb, SKB_DROP_REASON_SOCKET_CLOSE);
+		kfree_skb(skb);
 	}
 }
 
