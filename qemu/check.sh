@@ -49,6 +49,7 @@ check_checkpatch()
 
 	checkpatch "$CHECKPATCH_IGNORE" "$GLASS_TOP/Kbuild" \
 		"$GLASS_TOP"/module/uapi/linux/*.h \
+		"$GLASS_TOP"/selftests/modules/*/*.c \
 		"${code[@]}" &&
 		checkpatch "$CHECKPATCH_IGNORE,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT" \
 			"$trace"
@@ -161,7 +162,7 @@ take_lock "$OUT/lock" "make check"
 say "checking the sources"
 step layers module
 step kernel_doc module
-step checkpatch module Kbuild
+step checkpatch module selftests/modules Kbuild
 step gcc module Kbuild
 step clang module Kbuild
 step sparse module Kbuild
