@@ -216,7 +216,7 @@ std::ostream &operator<<(std::ostream &out, const Costs &costs)
 TEST(Port, ManyCostNoMoreThanFew)
 {
 	constexpr std::size_t few = 100;
-	const auto many = static_cast<std::size_t>(std::min(3'000 * ktap::scale(), 60'000));
+	const auto many = static_cast<std::size_t>(std::min(6'000 * ktap::scale(), 60'000));
 	const rlimit limit = {many + 1000, many + 1000};
 	std::vector<Socket> sockets;
 	const auto open_until = [&](std::size_t count) {
