@@ -19,6 +19,7 @@
 #include <iomanip>
 #include <iostream>
 #include <sstream>
+#include <stdexcept>
 
 namespace helper {
 
@@ -311,6 +312,15 @@ std::vector<std::string> words_of(const std::string &line)
 	while (stream >> word)
 		words.push_back(word);
 	return words;
+}
+
+std::size_t objects_in_slab()
+{
+	std::ofstream("/sys/kernel/slab/GLASS-DGRAM/shrink") << "1\n";
+	for (const auto &line : lines_of("/proc/slabinfo"))
+		if (line.starts_with("GLASS-DGRAM "))
+			return std::stoul(words_of(line).at(1));
+	throw std::runtime_error("no slab GLASS-DGRAM");
 }
 
 std::map<std::string, std::uint64_t> counters()

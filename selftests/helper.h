@@ -196,6 +196,13 @@ void set_device_mtu(int mtu);
 std::vector<std::string> lines_of(const std::string &path);
 /** A line's words. */
 std::vector<std::string> words_of(const std::string &line);
+
+/*
+ * Objects of the slab that datagram sockets come from. The free ones are given back
+ * first: those that a CPU keeps at hand count as used, and so do those that KASAN
+ * keeps in quarantine.
+ */
+std::size_t objects_in_slab();
 /** /proc/net/glass_stat of this namespace: counter by name. */
 std::map<std::string, std::uint64_t> counters();
 

@@ -381,16 +381,6 @@ std::string sockets_in_use()
 	return "none";
 }
 
-/* Objects of the slab that datagram sockets come from, the free ones given back first. */
-std::size_t objects_in_slab()
-{
-	std::ofstream("/sys/kernel/slab/GLASS-DGRAM/shrink") << "1\n";
-	for (const auto &line : lines_of("/proc/slabinfo"))
-		if (line.starts_with("GLASS-DGRAM "))
-			return std::stoul(words_of(line).at(1));
-	throw std::runtime_error("no slab GLASS-DGRAM");
-}
-
 /* What can be done with descriptors that somebody else closes; errors are expected. */
 void use_sockets(int rounds)
 {
