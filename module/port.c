@@ -3,6 +3,7 @@
 
 #include <linux/export.h>
 #include <linux/random.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
 
 #include "glass.h"
@@ -30,6 +31,7 @@ static const struct rhashtable_params port_params = {
  */
 int glass_port_table_init(struct glass_port_table *table)
 {
+	INIT_HLIST_HEAD(&table->all);
 	spin_lock_init(&table->lock);
 	return rhltable_init(&table->hash, &port_params);
 }
@@ -185,7 +187,10 @@ int glass_port_hash(struct sock *sk)
 					 lockdep_is_held(&table->lock));
 	err = rhltable_insert(&table->hash, &port->link, port_params);
 	/* -EBUSY, -E2BIG: the table could not grow at this moment. */
-	return err ? -ENOMEM : 0;
+	if (err)
+		return -ENOMEM;
+	hlist_add_head_rcu(&port->all, &table->all);
+	return 0;
 }
 EXPORT_SYMBOL_GPL(glass_port_hash);
 
@@ -211,6 +216,7 @@ void glass_port_unhash(struct sock *sk)
 	if (port) {
 		RCU_INIT_POINTER(gs->port, NULL);
 		WRITE_ONCE(port->sk, NULL);
+		hlist_del_rcu(&port->all);
 		rhltable_remove(&table->hash, &port->link, port_params);
 	}
 	spin_unlock_bh(&table->lock);

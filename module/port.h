@@ -13,11 +13,14 @@
 /**
  * struct glass_port_table - all bound sockets of a namespace
  * @hash: struct glass_port by protocol and port. RCU to read, @lock to write
+ * @all: the same in an order that growing does not change, the last one bound
+ *	first. RCU to read, @lock to write
  * @lock: makes "is it free? then take it" one step. BH
  */
 struct glass_port_table {
-	struct rhltable	hash;
-	spinlock_t	lock;	/* see above */
+	struct rhltable		hash;
+	struct hlist_head	all;
+	spinlock_t		lock;	/* see above */
 };
 
 /**
@@ -33,6 +36,7 @@ struct glass_port_key {
 /**
  * struct glass_port - one bound socket
  * @link: in glass_port_table.hash
+ * @all: in glass_port_table.all
  * @key: const while linked
  * @sk: the socket; cleared, under RCU readers' eyes, before it lets go
  * @room: senders that wait until @sk has read something; its lock also guards
@@ -45,6 +49,7 @@ struct glass_port_key {
  */
 struct glass_port {
 	struct rhlist_head	link;
+	struct hlist_node	all;
 	struct glass_port_key	key;
 	struct sock		*sk;
 	wait_queue_head_t	room;

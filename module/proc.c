@@ -9,59 +9,24 @@
 #include "glass.h"
 #include "net.h"
 
-/**
- * struct proc_iter - a reader of /proc/net/glass
- * @p: which namespace; must be first
- * @walk: where in the port table
- */
-struct proc_iter {
-	struct seq_net_private		p;
-	struct rhashtable_iter		walk;
-};
-
-static struct glass_port *walk_next(struct proc_iter *iter)
-{
-	struct glass_port *port;
-
-	/* -EAGAIN: the table was resized; some entries come twice. */
-	do {
-		port = rhashtable_walk_next(&iter->walk);
-	} while (IS_ERR(port) && PTR_ERR(port) == -EAGAIN);
-	return IS_ERR(port) ? NULL : port;
-}
-
 static void *sockets_start(struct seq_file *seq, loff_t *pos)
 	__acquires(RCU)
 {
-	struct glass_net *gn = glass_net(seq_file_net(seq));
-	struct proc_iter *iter = seq->private;
-	struct glass_port *port;
-	loff_t skip;
-
-	rhltable_walk_enter(&gn->ports.hash, &iter->walk);
-	rhashtable_walk_start(&iter->walk);
-	if (!*pos)
-		return SEQ_START_TOKEN;
-
-	port = walk_next(iter);
-	for (skip = *pos - 1; port && skip; skip--)
-		port = walk_next(iter);
-	return port;
+	rcu_read_lock();
+	return seq_hlist_start_head_rcu(&glass_net(seq_file_net(seq))->ports.all,
+					*pos);
 }
 
 static void *sockets_next(struct seq_file *seq, void *v, loff_t *pos)
 {
-	++*pos;
-	return walk_next(seq->private);
+	return seq_hlist_next_rcu(v, &glass_net(seq_file_net(seq))->ports.all,
+				  pos);
 }
 
 static void sockets_stop(struct seq_file *seq, void *v)
 	__releases(RCU)
 {
-	struct proc_iter *iter = seq->private;
-
-	rhashtable_walk_stop(&iter->walk);
-	rhashtable_walk_exit(&iter->walk);
+	rcu_read_unlock();
 }
 
 static void show_addr(struct seq_file *seq, const struct glass_addr *peek)
@@ -119,13 +84,14 @@ static void show_socket(struct seq_file *seq, struct sock *sk)
 
 static int sockets_show(struct seq_file *seq, void *v)
 {
-	const struct glass_port *port = v;
+	const struct glass_port *port;
 	struct sock *sk;
 
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(seq, "Type Proto Local Remote State RxQueue TxQueue Drops Uid Inode\n");
 		return 0;
 	}
+	port = hlist_entry(v, struct glass_port, all);
 	sk = glass_sk_get_rcu(&port->sk);
 	if (!sk)
 		return SEQ_SKIP;
@@ -156,7 +122,7 @@ static int stats_show(struct seq_file *seq, void *v)
 static int __net_init proc_net_init(struct net *net)
 {
 	if (!proc_create_net("glass", 0444, net->proc_net, &sockets_seq_ops,
-			     sizeof(struct proc_iter)))
+			     sizeof(struct seq_net_private)))
 		return -ENOMEM;
 	if (!proc_create_net_single("glass_stat", 0444, net->proc_net,
 				    stats_show, NULL)) {
