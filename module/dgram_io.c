@@ -438,7 +438,16 @@ static int dgram_autobind(struct sock *sk, struct glass_flow *flow)
 	return err;
 }
 
-static int dgram_send(struct sock *sk, struct msghdr *msg, size_t len)
+/**
+ * glass_dgram_sendmsg - proto.sendmsg: send one message
+ * @sk: the sender
+ * @msg: what, and whereto if not to the peer
+ * @len: bytes
+ *
+ * Context: process, may sleep; no lock held.
+ * Return: @len, or a negative errno.
+ */
+int glass_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 {
 	struct glass_dgram_way way;
 	struct sk_buff *skb;
@@ -465,25 +474,5 @@ static int dgram_send(struct sock *sk, struct msghdr *msg, size_t len)
 	}
 	err = glass_output(sock_net(sk), skb, &way.flow);
 	return err ? err : len;
-}
-
-/**
- * glass_dgram_sendmsg - proto.sendmsg: send one message
- * @sk: the sender
- * @msg: what, and whereto if not to the peer
- * @len: bytes
- *
- * Context: process, may sleep; no lock held.
- * Return: @len, or a negative errno; -EPIPE comes with SIGPIPE unless
- *	MSG_NOSIGNAL.
- */
-int glass_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
-{
-	int err;
-
-	err = dgram_send(sk, msg, len);
-	if (err == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
-		send_sig(SIGPIPE, current, 0);
-	return err;
 }
 EXPORT_SYMBOL_GPL(glass_dgram_sendmsg);

@@ -57,6 +57,18 @@ static struct sk_buff *reply_new(struct genl_info *info, void **hdr)
 	return NULL;
 }
 
+/* End the answer: send it, or drop it if @err says that it is not whole. */
+static int reply_send(struct sk_buff *reply, void *hdr, struct genl_info *info,
+		      int err)
+{
+	if (err) {
+		nlmsg_free(reply);
+		return err;
+	}
+	genlmsg_end(reply, hdr);
+	return genlmsg_reply(reply, info);
+}
+
 /* --- What there is ----------------------------------------------------- */
 
 /**
@@ -70,6 +82,7 @@ int glass_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct glass_net *gn = glass_net(genl_info_net(info));
 	struct sk_buff *reply;
+	int err = 0;
 	void *hdr;
 
 	reply = reply_new(info, &hdr);
@@ -83,12 +96,9 @@ int glass_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 	    nla_put_u32(reply, GLASS_A_INFO_ROUTES,
 			READ_ONCE(gn->routes.count)) ||
 	    nla_put_u32(reply, GLASS_A_INFO_ROUTE_GENERATION,
-			READ_ONCE(gn->routes.generation))) {
-		nlmsg_free(reply);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(reply, hdr);
-	return genlmsg_reply(reply, info);
+			READ_ONCE(gn->routes.generation)))
+		err = -EMSGSIZE;
+	return reply_send(reply, hdr, info, err);
 }
 
 static int stat_put(struct sk_buff *skb, struct netlink_callback *cb,
@@ -173,12 +183,7 @@ int glass_nl_route_get_doit(struct sk_buff *skb, struct genl_info *info)
 				 nla_get_u32(info->attrs[GLASS_A_ROUTE_NODE]));
 	err = route ? route_put(reply, route) : -ENOENT;
 	rtnl_unlock();
-	if (err) {
-		nlmsg_free(reply);
-		return err;
-	}
-	genlmsg_end(reply, hdr);
-	return genlmsg_reply(reply, info);
+	return reply_send(reply, hdr, info, err);
 }
 
 typedef int (*route_fill)(struct sk_buff *skb, const struct glass_route *route);
@@ -338,12 +343,7 @@ int glass_nl_dev_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (route)
 		err = dev_put_attrs(reply, route);
 	rtnl_unlock();
-	if (err) {
-		nlmsg_free(reply);
-		return err;
-	}
-	genlmsg_end(reply, hdr);
-	return genlmsg_reply(reply, info);
+	return reply_send(reply, hdr, info, err);
 }
 
 /**

@@ -2,7 +2,6 @@
 #include "raw.h"
 
 #include <linux/module.h>
-#include <linux/sched/signal.h>
 
 #include "dgram.h"
 #include "glass.h"
@@ -64,7 +63,8 @@ static int raw_find_way(struct sock *sk, struct msghdr *msg,
 	return err;
 }
 
-static int raw_send(struct sock *sk, struct msghdr *msg, size_t len)
+/* proto.sendmsg */
+static int glass_raw_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 {
 	bool has_header = READ_ONCE(glass_sk(sk)->has_header);
 	struct glass_dgram_way way = {};
@@ -92,16 +92,6 @@ static int raw_send(struct sock *sk, struct msghdr *msg, size_t len)
 	else
 		err = glass_output(sock_net(sk), skb, &way.flow);
 	return err ? err : len;
-}
-
-/* proto.sendmsg */
-static int glass_raw_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
-{
-	int err = raw_send(sk, msg, len);
-
-	if (err == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
-		send_sig(SIGPIPE, current, 0);
-	return err;
 }
 
 /* proto.connect: name the only peer; its port may be a wildcard. */

@@ -3,6 +3,7 @@
 
 #include <linux/export.h>
 #include <linux/capability.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <net/net_namespace.h>
 
@@ -236,15 +237,20 @@ EXPORT_SYMBOL_GPL(glass_sk_shutdown);
  * @len: bytes
  *
  * Context: process, may sleep.
- * Return: bytes sent, or a negative errno.
+ * Return: bytes sent, or a negative errno; -EPIPE comes with SIGPIPE unless
+ *	MSG_NOSIGNAL.
  */
 int glass_sk_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 {
 	struct sock *sk = sock->sk;
+	int err;
 
 	if (msg->msg_flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	return sk->sk_prot->sendmsg(sk, msg, len);
+	err = sk->sk_prot->sendmsg(sk, msg, len);
+	if (err == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
+		send_sig(SIGPIPE, current, 0);
+	return err;
 }
 EXPORT_SYMBOL_GPL(glass_sk_sendmsg);
 
