@@ -15,8 +15,8 @@ JOBS=$(nproc)
 mkdir -p "$OUT"
 
 # What checkpatch says of kernel patches, and why it does not hold here:
-#   CONST_STRUCT        proto_ops are not const: their owner is set by the
-#                       protocol switch, and 6.12 has no const form for it
+#   CONST_STRUCT        proto_ops are not const: their family is set by the
+#                       protocol switch, once the number in use is known
 #   LINUX_VERSION_CODE  compat.h is the one place where an out-of-tree module
 #                       asks for the version
 CHECKPATCH_IGNORE=CONST_STRUCT,LINUX_VERSION_CODE
