@@ -314,6 +314,25 @@ std::vector<std::string> words_of(const std::string &line)
 	return words;
 }
 
+std::uint32_t read_overflow(Socket &socket)
+{
+	std::array<char, 1 << 16> buffer;
+	std::array<char, 256> control;
+	iovec part = {buffer.data(), buffer.size()};
+	msghdr message = {};
+	std::uint32_t lost = 0;
+
+	message.msg_iov = &part;
+	message.msg_iovlen = 1;
+	message.msg_control = control.data();
+	message.msg_controllen = control.size();
+	must(::recvmsg(socket.fd(), &message, 0), "recvmsg");
+	for (cmsghdr *at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at))
+		if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SO_RXQ_OVFL)
+			std::memcpy(&lost, CMSG_DATA(at), sizeof(lost));
+	return lost;
+}
+
 std::size_t objects_in_slab()
 {
 	std::ofstream("/sys/kernel/slab/GLASS-DGRAM/shrink") << "1\n";

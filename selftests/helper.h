@@ -197,6 +197,9 @@ std::vector<std::string> lines_of(const std::string &path);
 /** A line's words. */
 std::vector<std::string> words_of(const std::string &line);
 
+/* Reads the next message: what SO_RXQ_OVFL tells with it, 0 where it tells nothing. */
+std::uint32_t read_overflow(Socket &socket);
+
 /*
  * Objects of the slab that datagram sockets come from. The free ones are given back
  * first: those that a CPU keeps at hand count as used, and so do those that KASAN

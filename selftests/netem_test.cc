@@ -173,26 +173,6 @@ TEST_F(Netem, AFullQueueOfTheDeviceIsNoErrorOfTheSender)
 	EXPECT_FALSE(pair.sender.take_error());
 }
 
-/* The number of lost messages that SO_RXQ_OVFL tells with the next one. */
-std::uint32_t read_overflow(Socket &socket)
-{
-	std::array<char, 1 << 16> buffer;
-	std::array<char, 256> control;
-	iovec part = {buffer.data(), buffer.size()};
-	msghdr message = {};
-	std::uint32_t lost = 0;
-
-	message.msg_iov = &part;
-	message.msg_iovlen = 1;
-	message.msg_control = control.data();
-	message.msg_controllen = control.size();
-	must(::recvmsg(socket.fd(), &message, 0), "recvmsg");
-	for (cmsghdr *at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at))
-		if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SO_RXQ_OVFL)
-			std::memcpy(&lost, CMSG_DATA(at), sizeof(lost));
-	return lost;
-}
-
 /* The delay takes the charge off the sender, so the receiver pays, or drops. */
 TEST_F(Netem, DelayedFramesObeyTheReceiveBuffer)
 {

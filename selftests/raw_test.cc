@@ -300,26 +300,6 @@ std::uint32_t drops_of(const Socket &socket)
 	return info[8]; /* SK_MEMINFO_DROPS */
 }
 
-/* The value of SO_RXQ_OVFL with the next frame; none where nothing was lost. */
-std::uint32_t read_overflow(Socket &socket)
-{
-	std::array<char, 1 << 12> buffer;
-	std::array<char, 256> control;
-	iovec part = {buffer.data(), buffer.size()};
-	msghdr message = {};
-	std::uint32_t lost = 0;
-
-	message.msg_iov = &part;
-	message.msg_iovlen = 1;
-	message.msg_control = control.data();
-	message.msg_controllen = control.size();
-	must(::recvmsg(socket.fd(), &message, 0), "recvmsg");
-	for (cmsghdr *at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at))
-		if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SO_RXQ_OVFL)
-			std::memcpy(&lost, CMSG_DATA(at), sizeof(lost));
-	return lost;
-}
-
 TEST_F(Raw, AFullReaderLosesCopiesAndNobodyElseDoes)
 {
 	constexpr std::uint64_t count = 100;
