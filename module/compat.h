@@ -113,6 +113,12 @@ static inline kuid_t sk_uid(const struct sock *sk)
 }
 #endif
 
+/* from_timer() became timer_container_of(). */
+#ifndef timer_container_of
+#define timer_container_of(var, callback_timer, timer_fieldname) \
+	from_timer(var, callback_timer, timer_fieldname)
+#endif
+
 /* netns_local became netns_immutable. */
 static inline void glass_netdev_set_immutable(struct net_device *dev)
 {

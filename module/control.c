@@ -9,6 +9,7 @@
 #include "input.h"
 #include "net.h"
 #include "output.h"
+#include "transport.h"
 #include "wire.h"
 
 /*
@@ -77,12 +78,16 @@ static enum glass_drop control_unreachable(struct net *net,
 	sk = glass_port_lookup(net, lost.protocol, &src, skb->dev->ifindex);
 	if (!sk)
 		return GLASS_DROP_PORT;
+	/* A connection is ended by resets, which are harder to forge. */
+	if (glass_is_transport(sk))
+		goto put_sk;
 	bh_lock_sock(sk);
 	if (glass_addr_equal(&glass_sk(sk)->remote, &dst)) {
 		WRITE_ONCE(sk->sk_err, code);
 		sk_error_report(sk);
 	}
 	bh_unlock_sock(sk);
+put_sk:
 	sock_put(sk);
 	return GLASS_DROP_NONE;
 }

@@ -13,15 +13,11 @@
 /* A frame as large as one allocation of page fragments can be. */
 #define GLASS_MTU_MAX	(512 * 1024)
 
-/**
- * struct glass_dev - the private part of a device
- * @depth: how deep this CPU is in direct delivery; per CPU, BH disabled
- *
- * Lifetime: that of the net_device.
+/*
+ * How deep this CPU is in direct delivery, over whichever device: the answer to
+ * a frame may go out by another one, under the same socket's lock. BH disabled.
  */
-struct glass_dev {
-	int __percpu	*depth;
-};
+static DEFINE_PER_CPU(int, delivery_depth);
 
 /*
  * May the frame be received here and now, on the stack of whoever sends it?
@@ -31,16 +27,39 @@ struct glass_dev {
  * socket's lock may be held further up; not with interrupts off; and only one
  * deep, so that what reception sends in turn cannot eat the stack.
  */
-static bool dev_may_deliver(const struct glass_dev *gd)
+static bool dev_may_deliver(void)
 {
 	return !in_serving_softirq() && !in_hardirq() && !irqs_disabled() &&
-	       !this_cpu_read(*gd->depth);
+	       !this_cpu_read(delivery_depth);
+}
+
+/**
+ * glass_dev_delivery_hold - deliver nothing directly on this CPU for now
+ *
+ * For who holds a socket's spinlock in process context and sends: what it sends
+ * is received a moment later, by softirq.
+ *
+ * Context: BH disabled, until glass_dev_delivery_release(). May be nested.
+ */
+void glass_dev_delivery_hold(void)
+{
+	WARN_ON_ONCE(!in_softirq());
+	this_cpu_inc(delivery_depth);
+}
+
+/**
+ * glass_dev_delivery_release - deliver directly again, where that is safe
+ *
+ * Context: as glass_dev_delivery_hold().
+ */
+void glass_dev_delivery_release(void)
+{
+	this_cpu_dec(delivery_depth);
 }
 
 /* ndo_start_xmit: what goes out comes in. BH disabled, RCU read section. */
 static netdev_tx_t glass_dev_xmit(struct sk_buff *skb, struct net_device *dev)
 {
-	struct glass_dev *gd = netdev_priv(dev);
 	unsigned int len = skb->len;
 	int ret;
 
@@ -55,11 +74,11 @@ static netdev_tx_t glass_dev_xmit(struct sk_buff *skb, struct net_device *dev)
 	skb->protocol = eth_type_trans(skb, dev);
 	dev_sw_netstats_tx_add(dev, 1, len);
 
-	if (dev_may_deliver(gd)) {
-		this_cpu_inc(*gd->depth);
+	if (dev_may_deliver()) {
+		this_cpu_inc(delivery_depth);
 		dev_sw_netstats_rx_add(dev, len);
 		netif_receive_skb(skb);
-		this_cpu_dec(*gd->depth);
+		this_cpu_dec(delivery_depth);
 		return NETDEV_TX_OK;
 	}
 
@@ -71,21 +90,8 @@ static netdev_tx_t glass_dev_xmit(struct sk_buff *skb, struct net_device *dev)
 
 static int glass_dev_ndo_init(struct net_device *dev)
 {
-	struct glass_dev *gd = netdev_priv(dev);
-
-	gd->depth = alloc_percpu(int);
-	if (!gd->depth)
-		return -ENOMEM;
 	netdev_lockdep_set_classes(dev);
 	return 0;
-}
-
-/* priv_destructor: the last reference has gone. */
-static void glass_dev_free(struct net_device *dev)
-{
-	struct glass_dev *gd = netdev_priv(dev);
-
-	free_percpu(gd->depth);
 }
 
 static const struct net_device_ops glass_dev_ops = {
@@ -126,7 +132,6 @@ static void glass_dev_setup(struct net_device *dev)
 	dev->ethtool_ops = &glass_dev_ethtool_ops;
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
 	dev->needs_free_netdev = true;
-	dev->priv_destructor = glass_dev_free;
 }
 
 /* The address of the device that owns a node: locally administered. */
@@ -191,7 +196,6 @@ GLASS_SHIM_NEWLINK(glass_dev_newlink);
 
 static struct rtnl_link_ops glass_dev_link_ops __read_mostly = {
 	.kind		= "glass",
-	.priv_size	= sizeof(struct glass_dev),
 	.setup		= glass_dev_setup,
 	.maxtype	= IFLA_GLASS_MAX,
 	.policy		= link_policy,
@@ -204,7 +208,6 @@ static struct rtnl_link_ops glass_dev_link_ops __read_mostly = {
 /* glass0 is of the same kind, but has no dellink: what every namespace has stays. */
 static struct rtnl_link_ops glass_dev_local_ops __read_mostly = {
 	.kind		= "glass",
-	.priv_size	= sizeof(struct glass_dev),
 	.get_size	= glass_dev_get_size,
 	.fill_info	= glass_dev_fill_info,
 };
@@ -239,7 +242,7 @@ static int __net_init dev_net_init(struct net *net)
 	struct net_device *dev;
 	int err;
 
-	dev = alloc_netdev(sizeof(struct glass_dev), "glass0",
+	dev = alloc_netdev(0, "glass0",
 			   NET_NAME_PREDICTABLE, glass_dev_setup);
 	if (!dev)
 		return -ENOMEM;

@@ -48,7 +48,7 @@ static int glass_dgram_connect(struct sock *sk, struct sockaddr_unsized *uaddr,
 			return err;
 	}
 
-	err = glass_sk_autobind(sk);
+	err = glass_port_autobind(sk);
 	if (err)
 		return err;
 	glass_room_unwatch(sk);
@@ -81,7 +81,7 @@ static int dgram_pair_bind(struct sock *sk)
 	int err;
 
 	lock_sock(sk);
-	err = glass_sk_autobind(sk);
+	err = glass_port_autobind(sk);
 	release_sock(sk);
 	return err;
 }

@@ -432,7 +432,7 @@ static int dgram_autobind(struct sock *sk, struct glass_flow *flow)
 	if (glass_addr_is_set(&flow->src))
 		return 0;
 	lock_sock(sk);
-	err = glass_sk_autobind(sk);
+	err = glass_port_autobind(sk);
 	flow->src.port = glass_sk(sk)->local.port;
 	release_sock(sk);
 	return err;

@@ -23,6 +23,12 @@
  * @GLASS_DROP_SHUTDOWN: the receiver reads no more
  * @GLASS_DROP_PEER: the receiver is connected to somebody else
  * @GLASS_DROP_RCVBUF: the receiver is full, and the sender does not pay
+ * @GLASS_DROP_SEGMENT: a segment whose flags or options contradict each other
+ * @GLASS_DROP_CONNECTION: a segment of no connection
+ * @GLASS_DROP_OLD: a segment older than one that came before it (PAWS)
+ * @GLASS_DROP_WINDOW: a segment that is outside the window, or a duplicate
+ * @GLASS_DROP_ACK: a segment that acknowledges what was never sent
+ * @GLASS_DROP_BACKLOG: the listener has no place for another connection
  * @GLASS_DROP_CONTROL: a control frame that says nothing known
  * @GLASS_DROP_MEMORY: the kernel is out of memory
  * @GLASS_DROP_MAX: number of values
@@ -48,6 +54,12 @@ enum glass_drop {
 	GLASS_DROP_SHUTDOWN,
 	GLASS_DROP_PEER,
 	GLASS_DROP_RCVBUF,
+	GLASS_DROP_SEGMENT,
+	GLASS_DROP_CONNECTION,
+	GLASS_DROP_OLD,
+	GLASS_DROP_WINDOW,
+	GLASS_DROP_ACK,
+	GLASS_DROP_BACKLOG,
 	GLASS_DROP_CONTROL,
 	GLASS_DROP_MEMORY,
 	GLASS_DROP_MAX,

@@ -87,6 +87,19 @@ static struct net_proto_family family __ro_after_init = {
 };
 
 /**
+ * glass_family_is_taken - say that another family has our number
+ *
+ * Context: process.
+ * Return: -EEXIST.
+ */
+int __init glass_family_is_taken(void)
+{
+	pr_err("family number %d is taken; choose another by family=\n",
+	       glass_family);
+	return -EEXIST;
+}
+
+/**
  * glass_family_init - open the door
  *
  * The last step of loading: a socket can be made before it returns.
@@ -101,10 +114,7 @@ int __init glass_family_init(void)
 
 	family.family = glass_family;
 	err = sock_register(&family);
-	if (err == -EEXIST)
-		pr_err("family number %d is taken; choose another by family=\n",
-		       glass_family);
-	return err;
+	return err == -EEXIST ? glass_family_is_taken() : err;
 }
 
 /**

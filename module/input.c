@@ -103,25 +103,27 @@ static enum glass_drop input_check(struct sk_buff *skb, struct glass_wire *wire)
 	return wire->dst_node == own->node ? GLASS_DROP_NONE : GLASS_DROP_NODE;
 }
 
-/*
- * Hand a frame to its socket, which takes it over: now, or when the process
- * that owns the socket's lock lets go.
+/**
+ * glass_input_deliver - hand a frame to its socket
+ * @sk: the socket, with a reference
+ * @skb: the frame, from the Glass header on; taken over unless refused
+ * @limit: how many bytes may wait for the socket, queue and backlog together
  *
- * The backlog is bounded for frames that nobody pays for. A frame charged to
- * its sender is never refused for room: its sender's buffer is the bound.
+ * The socket takes it now, or when the process that owns its lock lets go.
+ *
+ * Context: BH, RCU read section; no lock held.
+ * Return: GLASS_DROP_NONE, or GLASS_DROP_RCVBUF.
  */
-static enum glass_drop input_deliver(struct sock *sk, struct sk_buff *skb)
+enum glass_drop glass_input_deliver(struct sock *sk, struct sk_buff *skb,
+				    unsigned int limit)
 {
-	unsigned int limit = READ_ONCE(sk->sk_rcvbuf);
 	enum glass_drop drop = GLASS_DROP_NONE;
-
-	if (skb->destructor == sock_wfree)
-		limit = UINT_MAX;
 
 	/* The device may go while the frame is queued. */
 	skb->dev = NULL;
 
-	bh_lock_sock(sk);
+	/* Nested: a listener takes its child's lock inside its own. */
+	bh_lock_sock_nested(sk);
 	if (!sock_owned_by_user(sk)) {
 		sk->sk_backlog_rcv(sk, skb);
 	} else if (sk_add_backlog(sk, skb, limit)) {
@@ -130,6 +132,19 @@ static enum glass_drop input_deliver(struct sock *sk, struct sk_buff *skb)
 	}
 	bh_unlock_sock(sk);
 	return drop;
+}
+
+/*
+ * The backlog is bounded for frames that nobody pays for. A frame charged to
+ * its sender is never refused for room: its sender's buffer is the bound.
+ */
+static enum glass_drop input_deliver(struct sock *sk, struct sk_buff *skb)
+{
+	unsigned int limit = READ_ONCE(sk->sk_rcvbuf);
+
+	if (skb->destructor == sock_wfree)
+		limit = UINT_MAX;
+	return glass_input_deliver(sk, skb, limit);
 }
 
 /**

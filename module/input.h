@@ -12,6 +12,7 @@
 struct glass_wire;
 struct net;
 struct sk_buff;
+struct sock;
 
 /**
  * typedef glass_input_handler - what becomes of a valid frame of a protocol
@@ -43,6 +44,8 @@ void glass_input_exit(void);
 
 void glass_input_add_protocol(u8 protocol, glass_input_handler handler);
 void glass_input_del_protocol(u8 protocol, glass_input_handler handler);
+enum glass_drop glass_input_deliver(struct sock *sk, struct sk_buff *skb,
+				    unsigned int limit);
 enum glass_drop glass_input_to_socket(struct net *net, struct sk_buff *skb,
 				      const struct glass_wire *wire);
 void glass_input_source(const struct sk_buff *skb, struct glass_addr *src);

@@ -13,13 +13,18 @@
 #include "control.h"
 #include "dev.h"
 #include "dgram.h"
+#include "diag.h"
 #include "family.h"
 #include "input.h"
+#include "memory.h"
 #include "net.h"
 #include "netlink.h"
 #include "proc.h"
 #include "protosw.h"
 #include "raw.h"
+#include "seqpacket.h"
+#include "stream.h"
+#include "transport.h"
 
 static int __init glass_init(void)
 {
@@ -34,13 +39,26 @@ static int __init glass_init(void)
 	err = glass_net_init();
 	if (err)
 		return err;
+	err = glass_memory_init();
+	if (err)
+		goto exit_net;
+	err = glass_timewait_init();
+	if (err)
+		goto exit_memory;
 	glass_protosw_init();
 	err = glass_dgram_init();
 	if (err)
-		goto exit_net;
+		goto exit_timewait;
 	err = glass_raw_init();
 	if (err)
 		goto exit_dgram;
+	glass_rx_init();
+	err = glass_stream_init();
+	if (err)
+		goto exit_raw;
+	err = glass_seqpacket_init();
+	if (err)
+		goto exit_stream;
 	glass_control_init();
 	glass_input_init();
 	err = glass_dev_init();
@@ -52,13 +70,18 @@ static int __init glass_init(void)
 	err = glass_netlink_init();
 	if (err)
 		goto exit_proc;
-	err = glass_family_init();
+	err = glass_diag_init();
 	if (err)
 		goto exit_netlink;
+	err = glass_family_init();
+	if (err)
+		goto exit_diag;
 
 	pr_info("socket family %d\n", glass_family);
 	return 0;
 
+exit_diag:
+	glass_diag_exit();
 exit_netlink:
 	glass_netlink_exit();
 exit_proc:
@@ -68,9 +91,18 @@ exit_dev:
 exit_input:
 	glass_input_exit();
 	glass_control_exit();
+	glass_seqpacket_exit();
+exit_stream:
+	glass_stream_exit();
+exit_raw:
+	glass_rx_exit();
 	glass_raw_exit();
 exit_dgram:
 	glass_dgram_exit();
+exit_timewait:
+	glass_timewait_exit();
+exit_memory:
+	glass_memory_exit();
 exit_net:
 	glass_net_exit();
 	return err;
@@ -80,13 +112,19 @@ exit_net:
 static void __exit glass_exit(void)
 {
 	glass_family_exit();
+	glass_diag_exit();
 	glass_netlink_exit();
 	glass_proc_exit();
 	glass_dev_exit();
 	glass_input_exit();
 	glass_control_exit();
+	glass_seqpacket_exit();
+	glass_stream_exit();
+	glass_rx_exit();
 	glass_raw_exit();
 	glass_dgram_exit();
+	glass_timewait_exit();
+	glass_memory_exit();
 	glass_net_exit();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "net.h"
 
+#include <linux/random.h>
 #include <linux/ratelimit.h>
 
 unsigned int glass_net_id __read_mostly;
@@ -22,9 +23,13 @@ static int __net_init net_create(struct net *net)
 	err = glass_port_table_init(&gn->ports);
 	if (err)
 		goto free_stats;
-	err = glass_route_table_init(&gn->routes);
+	err = glass_conn_table_init(&gn->conns);
 	if (err)
 		goto destroy_ports;
+	get_random_bytes(&gn->iss_key, sizeof(gn->iss_key));
+	err = glass_route_table_init(&gn->routes);
+	if (err)
+		goto destroy_conns;
 	err = glass_sysctl_create(net, &gn->sysctl);
 	if (err)
 		goto destroy_routes;
@@ -32,6 +37,8 @@ static int __net_init net_create(struct net *net)
 
 destroy_routes:
 	glass_route_table_destroy(&gn->routes);
+destroy_conns:
+	glass_conn_table_destroy(&gn->conns);
 destroy_ports:
 	glass_port_table_destroy(&gn->ports);
 free_stats:
@@ -49,6 +56,7 @@ static void __net_exit net_destroy(struct net *net)
 
 	glass_sysctl_destroy(&gn->sysctl);
 	glass_route_table_destroy(&gn->routes);
+	glass_conn_table_destroy(&gn->conns);
 	glass_port_table_destroy(&gn->ports);
 	free_percpu(gn->stats);
 }

@@ -4,9 +4,11 @@
 #define GLASS_NET_H
 
 #include <linux/ratelimit_types.h>
+#include <linux/siphash.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 
+#include "conn.h"
 #include "port.h"
 #include "route.h"
 #include "stats.h"
@@ -16,6 +18,9 @@
 /**
  * struct glass_net - all state of one network namespace
  * @ports: who is bound to what; see port.h for its lock
+ * @conns: who is connected to whom; see conn.h for its lock
+ * @timewaits: how many connections are kept without a socket
+ * @iss_key: makes initial sequence numbers; const after init
  * @routes: which device leads to which node; see route.h for its lock
  * @taps: who listens in; see tap.h for its lock
  * @errors_limit: bounds the errors sent to other nodes
@@ -29,6 +34,9 @@
  */
 struct glass_net {
 	struct glass_port_table		ports;
+	struct glass_conn_table		conns;
+	atomic_t			timewaits;
+	siphash_key_t			iss_key;
 	struct glass_route_table	routes;
 	struct glass_tap_table		taps;
 	struct ratelimit_state		errors_limit;

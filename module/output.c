@@ -63,8 +63,8 @@ static void output_glass_header(struct sk_buff *skb,
 		.src_port	= flow->src.port,
 		.dst_node	= flow->dst.node,
 		.dst_port	= flow->dst.port,
-		.len		= skb->len,
-		.hlen		= sizeof(struct glass_hdr),
+		.len		= skb->len - flow->proto_hlen,
+		.hlen		= sizeof(struct glass_hdr) + flow->proto_hlen,
 		.protocol	= flow->protocol,
 	};
 
@@ -163,8 +163,8 @@ free_skb:
 /**
  * glass_output - send one frame
  * @net: the namespace of the sender
- * @skb: the payload, charged to its sender, with glass_output_headroom() bytes
- *	in front; taken over in any case
+ * @skb: the payload, charged to whoever pays for it, with
+ *	glass_output_headroom() bytes in front; taken over in any case
  * @flow: from where to where; no wildcard is left in it
  *
  * The route is asked for here, whatever the caller asked for to size the

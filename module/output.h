@@ -15,6 +15,8 @@
  * @cache: the way to @dst
  * @bound_dev_if: the only device allowed (SO_BINDTODEVICE), or 0
  * @protocol: GLASS_PROTO_*
+ * @proto_hlen: bytes at the front of the payload that are the protocol's own
+ *	header, a multiple of 4
  */
 struct glass_flow {
 	struct glass_addr	src;
@@ -22,6 +24,7 @@ struct glass_flow {
 	struct glass_route_cache cache;
 	int			bound_dev_if;
 	u8			protocol;
+	u8			proto_hlen;
 };
 
 u32 glass_output_headroom(const struct glass_route *route);

@@ -5,6 +5,7 @@
 #include <linux/random.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
+#include <net/sock_reuseport.h>
 
 #include "glass.h"
 #include "net.h"
@@ -72,9 +73,17 @@ static bool node_overlaps(u32 node, u32 other)
 	       other == GLASS_NODE_ANY;
 }
 
+/* SO_REUSEPORT: both want it, and belong to the same user. */
+static bool in_same_group(const struct sock *sk, const struct sock *other)
+{
+	return sk && sk->sk_reuseport && other->sk_reuseport &&
+	       uid_eq(sk_uid(sk), sk_uid(other));
+}
+
+/* @sharer: who wants it, if it may be one of a group. */
 static bool port_in_use(struct glass_port_table *table,
 			const struct glass_port_key *key, u32 node,
-			bool may_share)
+			bool may_share, const struct sock *sharer)
 {
 	struct rhlist_head *list, *pos;
 	struct glass_port *port;
@@ -88,6 +97,7 @@ static bool port_in_use(struct glass_port_table *table,
 
 		/* The owner cannot leave: it would need table->lock. */
 		if (sk && !(may_share && sk->sk_reuse) &&
+		    !in_same_group(sharer, sk) &&
 		    node_overlaps(node, READ_ONCE(glass_sk(sk)->local.node))) {
 			in_use = true;
 			break;
@@ -99,19 +109,19 @@ static bool port_in_use(struct glass_port_table *table,
 
 static int port_choose(struct glass_port_table *table,
 		       struct glass_port_key *key, struct glass_addr *addr,
-		       bool may_share)
+		       const struct sock *sk)
 {
 	int draws;
 
 	if (addr->port != GLASS_PORT_ANY) {
 		key->port = addr->port;
-		return port_in_use(table, key, addr->node, may_share) ?
+		return port_in_use(table, key, addr->node, sk->sk_reuse, sk) ?
 		       -EADDRINUSE : 0;
 	}
 	for (draws = 0; draws < GLASS_PORT_DRAWS; draws++) {
 		key->port = get_random_u32_inclusive(GLASS_PORT_RESERVED,
 						     GLASS_PORT_ANY - 1);
-		if (!port_in_use(table, key, addr->node, false)) {
+		if (!port_in_use(table, key, addr->node, false, NULL)) {
 			addr->port = key->port;
 			return 0;
 		}
@@ -153,7 +163,7 @@ int glass_port_get(struct sock *sk, unsigned short unused)
 	if (glass_port_count(table) >=
 	    READ_ONCE(glass_net(sock_net(sk))->sysctl.ports_max))
 		goto unlock;
-	err = port_choose(table, &port->key, &addr, sk->sk_reuse);
+	err = port_choose(table, &port->key, &addr, sk);
 	if (err)
 		goto unlock;
 
@@ -169,6 +179,21 @@ unlock:
 	return err;
 }
 EXPORT_SYMBOL_GPL(glass_port_get);
+
+/**
+ * glass_port_autobind - give an unbound socket a random port
+ * @sk: the socket; nothing happens if it is bound
+ *
+ * Context: process, socket lock held.
+ * Return: as proto.get_port.
+ */
+int glass_port_autobind(struct sock *sk)
+{
+	sock_owned_by_me(sk);
+	if (glass_addr_is_set(&glass_sk(sk)->local))
+		return 0;
+	return sk->sk_prot->get_port(sk, 0);
+}
 
 /**
  * glass_port_hash - enter a socket into the table
@@ -222,6 +247,8 @@ void glass_port_unhash(struct sock *sk)
 	spin_unlock_bh(&table->lock);
 	if (!port)
 		return;
+	if (rcu_access_pointer(sk->sk_reuseport_cb))
+		reuseport_detach_sock(sk);
 
 	/* Paired with the look at port->sk under room.lock in room.c. */
 	wake_up_all(&port->room);
@@ -254,6 +281,74 @@ struct sock *glass_sk_get_rcu(struct sock * const *slot)
 	return NULL;
 }
 
+/**
+ * glass_port_join_group - SO_REUSEPORT: share what comes with others
+ * @sk: the socket, bound; nothing happens without the option
+ *
+ * Context: process, socket lock held.
+ * Return: 0 or -ENOMEM.
+ */
+int glass_port_join_group(struct sock *sk)
+{
+	struct glass_port_table *table = sk_table(sk);
+	u32 node = glass_sk(sk)->local.node;
+	struct sock *other, *member = NULL;
+	struct glass_port *own, *port;
+	struct rhlist_head *list, *pos;
+	int err;
+
+	if (!sk->sk_reuseport || rcu_access_pointer(sk->sk_reuseport_cb))
+		return 0;
+	spin_lock_bh(&table->lock);
+	rcu_read_lock();
+	own = rcu_dereference(glass_sk(sk)->port);
+	list = rhltable_lookup(&table->hash, &own->key, port_params);
+	rhl_for_each_entry_rcu(port, pos, list, link) {
+		/* The owner cannot leave: it would need table->lock. */
+		other = READ_ONCE(port->sk);
+		if (other && other != sk && in_same_group(sk, other) &&
+		    node == READ_ONCE(glass_sk(other)->local.node) &&
+		    rcu_access_pointer(other->sk_reuseport_cb))
+			member = other;
+	}
+	rcu_read_unlock();
+	err = member ? reuseport_add_sock(sk, member, false) :
+		       reuseport_alloc(sk, false);
+	spin_unlock_bh(&table->lock);
+	return err;
+}
+
+/**
+ * glass_port_select - choose one of a group
+ * @sk: a member, with a reference, which is taken over
+ * @hash: of what has come; the same goes to the same member
+ *
+ * Context: RCU read section.
+ * Return: the one chosen, with a reference.
+ */
+struct sock *glass_port_select(struct sock *sk, u32 hash)
+{
+	struct glass_sock *gs = glass_sk(sk);
+	struct sock *chosen;
+
+	if (!rcu_access_pointer(sk->sk_reuseport_cb))
+		return sk;
+	chosen = reuseport_select_sock(sk, hash, NULL, 0);
+	if (!chosen || chosen == sk ||
+	    !refcount_inc_not_zero(&chosen->sk_refcnt))
+		return sk;
+	/* Its memory may be another socket's by now. */
+	smp_mb__after_atomic();
+	if (rcu_access_pointer(chosen->sk_reuseport_cb) !=
+		    rcu_access_pointer(sk->sk_reuseport_cb) ||
+	    READ_ONCE(glass_sk(chosen)->local.port) != gs->local.port) {
+		sock_put(chosen);
+		return sk;
+	}
+	sock_put(sk);
+	return chosen;
+}
+
 static bool sk_is_on_dev(const struct sock *sk, int ifindex)
 {
 	int bound_dev_if = READ_ONCE(sk->sk_bound_dev_if);
@@ -261,20 +356,13 @@ static bool sk_is_on_dev(const struct sock *sk, int ifindex)
 	return !bound_dev_if || bound_dev_if == ifindex;
 }
 
-/**
- * glass_port_lookup - find the socket that an address names
- * @net: the namespace
- * @protocol: GLASS_PROTO_*
- * @addr: destination; a socket bound to exactly this node is preferred to one
- *	bound to every node
- * @ifindex: the device that the frame comes by: a socket bound to another one
- *	(SO_BINDTODEVICE) is not found
- *
- * Context: any but hard interrupt.
- * Return: the socket with a reference, or NULL.
+/*
+ * The socket that @addr names, with a reference. One bound to exactly this node
+ * is preferred to one bound to every node.
  */
-struct sock *glass_port_lookup(struct net *net, u8 protocol,
-			       const struct glass_addr *addr, int ifindex)
+static struct sock *port_lookup(struct net *net, u8 protocol,
+				const struct glass_addr *addr, int ifindex,
+				bool must_listen)
 {
 	struct glass_port_key key = {
 		.port = addr->port,
@@ -293,7 +381,8 @@ struct sock *glass_port_lookup(struct net *net, u8 protocol,
 			continue;
 		node = READ_ONCE(glass_sk(sk)->local.node);
 		if ((node != addr->node && (node != GLASS_NODE_ANY || found)) ||
-		    !sk_is_on_dev(sk, ifindex)) {
+		    !sk_is_on_dev(sk, ifindex) ||
+		    (must_listen && READ_ONCE(sk->sk_state) != TCP_LISTEN)) {
 			sock_put(sk);
 			continue;
 		}
@@ -305,4 +394,39 @@ struct sock *glass_port_lookup(struct net *net, u8 protocol,
 	}
 	rcu_read_unlock();
 	return found;
+}
+
+/**
+ * glass_port_lookup - find the socket that an address names
+ * @net: the namespace
+ * @protocol: GLASS_PROTO_*
+ * @addr: destination; a socket bound to exactly this node is preferred to one
+ *	bound to every node
+ * @ifindex: the device that the frame comes by: a socket bound to another one
+ *	(SO_BINDTODEVICE) is not found
+ *
+ * Context: any but hard interrupt.
+ * Return: the socket with a reference, or NULL.
+ */
+struct sock *glass_port_lookup(struct net *net, u8 protocol,
+			       const struct glass_addr *addr, int ifindex)
+{
+	return port_lookup(net, protocol, addr, ifindex, false);
+}
+
+/**
+ * glass_port_lookup_listener - find who takes connections to an address
+ * @net: as for glass_port_lookup(), of the sockets that listen
+ * @protocol: likewise
+ * @addr: likewise
+ * @ifindex: likewise
+ *
+ * Context: any but hard interrupt.
+ * Return: the socket with a reference, or NULL.
+ */
+struct sock *glass_port_lookup_listener(struct net *net, u8 protocol,
+					const struct glass_addr *addr,
+					int ifindex)
+{
+	return port_lookup(net, protocol, addr, ifindex, true);
 }

@@ -61,10 +61,16 @@ void glass_port_table_destroy(struct glass_port_table *table);
 unsigned int glass_port_count(const struct glass_port_table *table);
 
 int glass_port_get(struct sock *sk, unsigned short unused);
+int glass_port_join_group(struct sock *sk);
+int glass_port_autobind(struct sock *sk);
 int glass_port_hash(struct sock *sk);
 void glass_port_unhash(struct sock *sk);
 struct sock *glass_port_lookup(struct net *net, u8 protocol,
 			       const struct glass_addr *addr, int ifindex);
+struct sock *glass_port_lookup_listener(struct net *net, u8 protocol,
+					const struct glass_addr *addr,
+					int ifindex);
+struct sock *glass_port_select(struct sock *sk, u32 hash);
 struct sock *glass_sk_get_rcu(struct sock * const *slot);
 
 #endif /* GLASS_PORT_H */

@@ -6,21 +6,40 @@
 #include <linux/seq_file_net.h>
 #include <net/tcp_states.h>
 
-#include "glass.h"
 #include "net.h"
+#include "view.h"
+
+/* The place that a reader has come to, between start and stop. */
+struct sockets_iter {
+	struct seq_net_private		p;	/* first: seq_file_net() */
+	struct glass_view_cursor	cursor;
+};
 
 static void *sockets_start(struct seq_file *seq, loff_t *pos)
 	__acquires(RCU)
 {
+	struct sockets_iter *iter = seq->private;
+	loff_t left;
+
 	rcu_read_lock();
-	return seq_hlist_start_head_rcu(&glass_net(seq_file_net(seq))->ports.all,
-					*pos);
+	if (!*pos)
+		return SEQ_START_TOKEN;
+	glass_view_first(&iter->cursor, seq_file_net(seq));
+	for (left = *pos - 1; left && iter->cursor.node; left--)
+		glass_view_next(&iter->cursor);
+	return iter->cursor.node ? &iter->cursor : NULL;
 }
 
 static void *sockets_next(struct seq_file *seq, void *v, loff_t *pos)
 {
-	return seq_hlist_next_rcu(v, &glass_net(seq_file_net(seq))->ports.all,
-				  pos);
+	struct sockets_iter *iter = seq->private;
+
+	++*pos;
+	if (v == SEQ_START_TOKEN)
+		glass_view_first(&iter->cursor, seq_file_net(seq));
+	else
+		glass_view_next(&iter->cursor);
+	return iter->cursor.node ? &iter->cursor : NULL;
 }
 
 static void sockets_stop(struct seq_file *seq, void *v)
@@ -29,10 +48,8 @@ static void sockets_stop(struct seq_file *seq, void *v)
 	rcu_read_unlock();
 }
 
-static void show_addr(struct seq_file *seq, const struct glass_addr *peek)
+static void show_addr(struct seq_file *seq, struct glass_addr addr)
 {
-	struct glass_addr addr = glass_addr_peek(peek);
-
 	if (addr.node == GLASS_NODE_ANY)
 		seq_puts(seq, " *:");
 	else
@@ -43,7 +60,7 @@ static void show_addr(struct seq_file *seq, const struct glass_addr *peek)
 		seq_printf(seq, "%u", addr.port);
 }
 
-static const char *type_name(const struct sock *sk)
+static const char *type_name(u8 type)
 {
 	static const char * const names[] = {
 		[SOCK_STREAM]		= "STREAM",
@@ -52,51 +69,49 @@ static const char *type_name(const struct sock *sk)
 		[SOCK_SEQPACKET]	= "SEQPACKET",
 	};
 
-	return sk->sk_type < ARRAY_SIZE(names) && names[sk->sk_type] ?
-	       names[sk->sk_type] : "?";
+	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "?";
 }
 
-static const char *state_name(const struct sock *sk)
+static const char *state_name(u8 state)
 {
 	static const char * const names[] = {
 		[TCP_ESTABLISHED]	= "ESTABLISHED",
+		[TCP_SYN_SENT]		= "SYN_SENT",
+		[TCP_SYN_RECV]		= "SYN_RECV",
+		[TCP_FIN_WAIT1]		= "FIN_WAIT1",
+		[TCP_FIN_WAIT2]		= "FIN_WAIT2",
+		[TCP_TIME_WAIT]		= "TIME_WAIT",
 		[TCP_CLOSE]		= "CLOSE",
+		[TCP_CLOSE_WAIT]	= "CLOSE_WAIT",
+		[TCP_LAST_ACK]		= "LAST_ACK",
 		[TCP_LISTEN]		= "LISTEN",
+		[TCP_CLOSING]		= "CLOSING",
 	};
-	unsigned int state = READ_ONCE(sk->sk_state);
 
 	return state < ARRAY_SIZE(names) && names[state] ? names[state] : "?";
 }
 
-static void show_socket(struct seq_file *seq, struct sock *sk)
-{
-	struct glass_sock *gs = glass_sk(sk);
-
-	seq_printf(seq, "%s %u", type_name(sk), sk->sk_protocol);
-	show_addr(seq, &gs->local);
-	show_addr(seq, &gs->remote);
-	seq_printf(seq, " %s %d %d %d %u %llu\n", state_name(sk),
-		   sk_rmem_alloc_get(sk), sk_wmem_alloc_get(sk),
-		   atomic_read(&sk->sk_drops),
-		   from_kuid_munged(seq_user_ns(seq), sk_uid(sk)),
-		   (unsigned long long)sock_i_ino(sk));
-}
-
 static int sockets_show(struct seq_file *seq, void *v)
 {
-	const struct glass_port *port;
-	struct sock *sk;
+	struct glass_view view;
 
 	if (v == SEQ_START_TOKEN) {
-		seq_puts(seq, "Type Proto Local Remote State RxQueue TxQueue Drops Uid Inode\n");
+		seq_puts(seq, "Type Proto Local Remote State RxQueue TxQueue Drops Uid Inode SndWnd RcvWnd Cwnd Rtt Rto Retrans\n");
 		return 0;
 	}
-	port = hlist_entry(v, struct glass_port, all);
-	sk = glass_sk_get_rcu(&port->sk);
-	if (!sk)
+	if (!glass_view_read(v, &view))
 		return SEQ_SKIP;
-	show_socket(seq, sk);
-	sock_put(sk);
+	seq_printf(seq, "%s %u", type_name(view.type), view.protocol);
+	show_addr(seq, view.local);
+	show_addr(seq, view.remote);
+	seq_printf(seq, " %s %u %u %u %u %llu", state_name(view.state),
+		   view.rx_queue, view.tx_queue, view.drops,
+		   from_kuid_munged(seq_user_ns(seq), view.uid), view.inode);
+	if (view.has_info)
+		seq_printf(seq, " %u %u %u %u %u %u", view.info.snd_wnd,
+			   view.info.rcv_wnd, view.info.cwnd, view.info.rtt,
+			   view.info.rto, view.info.retransmits);
+	seq_puts(seq, "\n");
 	return 0;
 }
 
@@ -122,7 +137,7 @@ static int stats_show(struct seq_file *seq, void *v)
 static int __net_init proc_net_init(struct net *net)
 {
 	if (!proc_create_net("glass", 0444, net->proc_net, &sockets_seq_ops,
-			     sizeof(struct seq_net_private)))
+			     sizeof(struct sockets_iter)))
 		return -ENOMEM;
 	if (!proc_create_net_single("glass_stat", 0444, net->proc_net,
 				    stats_show, NULL)) {

@@ -35,21 +35,6 @@ void glass_sk_init(struct sock *sk)
 }
 
 /**
- * glass_sk_autobind - give an unbound socket a random port
- * @sk: the socket; nothing happens if it is bound
- *
- * Context: process, socket lock held.
- * Return: as proto.get_port.
- */
-int glass_sk_autobind(struct sock *sk)
-{
-	sock_owned_by_me(sk);
-	if (glass_addr_is_set(&glass_sk(sk)->local))
-		return 0;
-	return sk->sk_prot->get_port(sk, 0);
-}
-
-/**
  * glass_sk_release - the last descriptor of a socket was closed
  * @sock: the socket
  *
@@ -59,10 +44,14 @@ int glass_sk_autobind(struct sock *sk)
 int glass_sk_release(struct socket *sock)
 {
 	struct sock *sk = sock->sk;
+	long timeout = 0;
 
 	if (!sk)
 		return 0;
-	sk->sk_prot->close(sk, 0);
+	/* A dying process does not wait. */
+	if (sock_flag(sk, SOCK_LINGER) && !(current->flags & PF_EXITING))
+		timeout = sk->sk_lingertime;
+	sk->sk_prot->close(sk, timeout);
 	sock->sk = NULL;
 	return 0;
 }
@@ -174,6 +163,10 @@ int glass_sk_getname(struct socket *sock, struct sockaddr *uaddr, int peer)
 
 	lock_sock(sk);
 	addr = peer ? gs->remote : gs->local;
+	/* This is how programs ask whether a connection has come about. */
+	if (peer && (sk->sk_state == TCP_SYN_SENT ||
+		     sk->sk_state == TCP_SYN_RECV))
+		addr = GLASS_ADDR_NONE;
 	release_sock(sk);
 
 	if (peer && !glass_addr_is_set(&addr))

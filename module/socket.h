@@ -14,7 +14,6 @@
 #include "compat.h"
 
 void glass_sk_init(struct sock *sk);
-int glass_sk_autobind(struct sock *sk);
 int glass_sk_set_flag(struct sock *sk, bool *flag, sockptr_t optval,
 		      unsigned int optlen);
 int glass_sk_get_flag(bool flag, char __user *optval, int __user *optlen);

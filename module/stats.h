@@ -24,6 +24,23 @@ struct net;
  * @GLASS_MIB_CONTROL_IN: frames of GLASS_PROTO_CONTROL that were understood
  * @GLASS_MIB_CONTROL_OUT: frames of GLASS_PROTO_CONTROL sent by the module
  * @GLASS_MIB_ROUTE_LOOKUPS: times a route was looked up in the table
+ * @GLASS_MIB_ACTIVE_OPENS: connections begun by connect(2)
+ * @GLASS_MIB_PASSIVE_OPENS: connections that a listener took
+ * @GLASS_MIB_ESTABLISHED_RESETS: connections that a reset ended
+ * @GLASS_MIB_CONNECT_FAILS: connections that did not come about
+ * @GLASS_MIB_OUT_SEGMENTS: segments sent by connections
+ * @GLASS_MIB_IN_SEGMENTS: segments that came for connections and listeners
+ * @GLASS_MIB_RETRANSMITS: segments with data sent again
+ * @GLASS_MIB_TIMEOUTS: times that the retransmission timer fired
+ * @GLASS_MIB_RECOVERIES: losses that were seen before it fired
+ * @GLASS_MIB_EARLY: segments that came ahead of what was missing
+ * @GLASS_MIB_PROBES: probes of a silent peer or a closed window
+ * @GLASS_MIB_CHALLENGES: acknowledgments that challenge a doubtful segment
+ * @GLASS_MIB_RESETS_OUT: resets sent
+ * @GLASS_MIB_GIVEN_UP: connections given up for want of an answer
+ * @GLASS_MIB_REQUEST_EVICTIONS: half-open connections dropped for newer ones
+ * @GLASS_MIB_TIMEWAITS: connections remembered after their end
+ * @GLASS_MIB_MEMORY_PRESSURES: times that connections had too little memory
  * @GLASS_MIB_DROP_BASE: plus an enum glass_drop: frames dropped for it
  * @GLASS_MIB_MAX: number of counters
  */
@@ -39,6 +56,23 @@ enum glass_mib {
 	GLASS_MIB_CONTROL_IN,
 	GLASS_MIB_CONTROL_OUT,
 	GLASS_MIB_ROUTE_LOOKUPS,
+	GLASS_MIB_ACTIVE_OPENS,
+	GLASS_MIB_PASSIVE_OPENS,
+	GLASS_MIB_ESTABLISHED_RESETS,
+	GLASS_MIB_CONNECT_FAILS,
+	GLASS_MIB_OUT_SEGMENTS,
+	GLASS_MIB_IN_SEGMENTS,
+	GLASS_MIB_RETRANSMITS,
+	GLASS_MIB_TIMEOUTS,
+	GLASS_MIB_RECOVERIES,
+	GLASS_MIB_EARLY,
+	GLASS_MIB_PROBES,
+	GLASS_MIB_CHALLENGES,
+	GLASS_MIB_RESETS_OUT,
+	GLASS_MIB_GIVEN_UP,
+	GLASS_MIB_REQUEST_EVICTIONS,
+	GLASS_MIB_TIMEWAITS,
+	GLASS_MIB_MEMORY_PRESSURES,
 	GLASS_MIB_DROP_BASE,
 	GLASS_MIB_MAX = GLASS_MIB_DROP_BASE + GLASS_DROP_MAX,
 };

@@ -11,6 +11,12 @@
 #define GLASS_PORTS_MAX_DEFAULT	(1024 * 1024)
 /* As many as ICMP sends by default (net.ipv4.icmp_msgs_per_sec). */
 #define GLASS_ERRORS_DEFAULT	1000
+/* A frame lives a second at most: the link is short. */
+#define GLASS_TIME_WAIT_MS_DEFAULT	2000
+/* Some 20 MiB. */
+#define GLASS_TIME_WAIT_MAX_DEFAULT	65536
+/* RFC 9293, 3.8.3, wants 100 seconds at least. */
+#define GLASS_USER_TIMEOUT_MS_DEFAULT	120000
 
 static const unsigned int int_max = INT_MAX;
 
@@ -37,6 +43,18 @@ int glass_sysctl_create(struct net *net, struct glass_sysctl *sysctl)
 		}, {
 			.procname	= "errors_per_second",
 			.data		= &sysctl->errors_per_second,
+		}, {
+			.procname	= "time_wait_ms",
+			.data		= &sysctl->time_wait_ms,
+		}, {
+			.procname	= "time_wait_max",
+			.data		= &sysctl->time_wait_max,
+		}, {
+			.procname	= "user_timeout_ms",
+			.data		= &sysctl->user_timeout_ms,
+		}, {
+			.procname	= "initial_sequence",
+			.data		= &sysctl->initial_sequence,
 		},
 	};
 	int i;
@@ -45,6 +63,10 @@ int glass_sysctl_create(struct net *net, struct glass_sysctl *sysctl)
 	sysctl->wmem_default = 0;
 	sysctl->ports_max = GLASS_PORTS_MAX_DEFAULT;
 	sysctl->errors_per_second = GLASS_ERRORS_DEFAULT;
+	sysctl->time_wait_ms = GLASS_TIME_WAIT_MS_DEFAULT;
+	sysctl->time_wait_max = GLASS_TIME_WAIT_MAX_DEFAULT;
+	sysctl->user_timeout_ms = GLASS_USER_TIMEOUT_MS_DEFAULT;
+	sysctl->initial_sequence = 0;
 
 	sysctl->table = kmemdup(table, sizeof(table), GFP_KERNEL);
 	if (!sysctl->table)
@@ -53,8 +75,9 @@ int glass_sysctl_create(struct net *net, struct glass_sysctl *sysctl)
 		sysctl->table[i].maxlen = sizeof(unsigned int);
 		sysctl->table[i].mode = 0644;
 		sysctl->table[i].proc_handler = proc_douintvec_minmax;
-		/* Buffers and ratelimit_state count in int. */
-		sysctl->table[i].extra2 = (void *)&int_max;
+		/* Buffers, times and ratelimit_state count in int. */
+		if (sysctl->table[i].data != &sysctl->initial_sequence)
+			sysctl->table[i].extra2 = (void *)&int_max;
 	}
 	sysctl->header = register_net_sysctl_sz(net, "net/glass", sysctl->table,
 						ARRAY_SIZE(table));

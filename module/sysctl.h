@@ -16,6 +16,12 @@ struct net;
  * @rmem_default: receive buffer of a new socket in bytes; 0: net.core's
  * @wmem_default: send buffer of a new socket in bytes; 0: net.core's
  * @ports_max: bound ports at most
+ * @time_wait_ms: how long a connection is remembered after its end: twice the
+ *	time that a frame can live (2 MSL)
+ * @time_wait_max: connections remembered at most
+ * @user_timeout_ms: how long unacknowledged data is sent again
+ * @initial_sequence: for tests: every connection begins with this number; 0:
+ *	numbers that nobody can guess (RFC 6528)
  * @errors_per_second: errors told to other nodes at most; see control.c
  *
  * Written by sysctl at any time; read once, with READ_ONCE().
@@ -27,6 +33,10 @@ struct glass_sysctl {
 	unsigned int		wmem_default;
 	unsigned int		ports_max;
 	unsigned int		errors_per_second;
+	unsigned int		time_wait_ms;
+	unsigned int		time_wait_max;
+	unsigned int		user_timeout_ms;
+	unsigned int		initial_sequence;
 };
 
 int glass_sysctl_create(struct net *net, struct glass_sysctl *sysctl);

@@ -11,8 +11,10 @@
 #include <linux/skbuff.h>
 #include <linux/tracepoint.h>
 #include <net/net_namespace.h>
+#include <net/tcp_states.h>
 
 #include "drop.h"
+#include "glass.h"
 
 #ifndef GLASS_TRACE_ENUM
 #define GLASS_TRACE_ENUM
@@ -33,6 +35,12 @@ TRACE_DEFINE_ENUM(GLASS_DROP_FILTER);
 TRACE_DEFINE_ENUM(GLASS_DROP_SHUTDOWN);
 TRACE_DEFINE_ENUM(GLASS_DROP_PEER);
 TRACE_DEFINE_ENUM(GLASS_DROP_RCVBUF);
+TRACE_DEFINE_ENUM(GLASS_DROP_SEGMENT);
+TRACE_DEFINE_ENUM(GLASS_DROP_CONNECTION);
+TRACE_DEFINE_ENUM(GLASS_DROP_OLD);
+TRACE_DEFINE_ENUM(GLASS_DROP_WINDOW);
+TRACE_DEFINE_ENUM(GLASS_DROP_ACK);
+TRACE_DEFINE_ENUM(GLASS_DROP_BACKLOG);
 TRACE_DEFINE_ENUM(GLASS_DROP_CONTROL);
 TRACE_DEFINE_ENUM(GLASS_DROP_MEMORY);
 #endif
@@ -56,8 +64,28 @@ TRACE_DEFINE_ENUM(GLASS_DROP_MEMORY);
 		{ GLASS_DROP_SHUTDOWN, "shutdown" },			\
 		{ GLASS_DROP_PEER, "peer" },				\
 		{ GLASS_DROP_RCVBUF, "rcvbuf" },			\
+		{ GLASS_DROP_SEGMENT, "segment" },			\
+		{ GLASS_DROP_CONNECTION, "connection" },		\
+		{ GLASS_DROP_OLD, "old" },				\
+		{ GLASS_DROP_WINDOW, "window" },			\
+		{ GLASS_DROP_ACK, "ack" },				\
+		{ GLASS_DROP_BACKLOG, "backlog" },			\
 		{ GLASS_DROP_CONTROL, "control" },			\
 		{ GLASS_DROP_MEMORY, "memory" })
+
+#define show_state(state)						\
+	__print_symbolic(state,						\
+		{ TCP_ESTABLISHED, "ESTABLISHED" },			\
+		{ TCP_SYN_SENT, "SYN_SENT" },				\
+		{ TCP_SYN_RECV, "SYN_RECV" },				\
+		{ TCP_FIN_WAIT1, "FIN_WAIT1" },				\
+		{ TCP_FIN_WAIT2, "FIN_WAIT2" },				\
+		{ TCP_TIME_WAIT, "TIME_WAIT" },				\
+		{ TCP_CLOSE, "CLOSE" },					\
+		{ TCP_CLOSE_WAIT, "CLOSE_WAIT" },			\
+		{ TCP_LAST_ACK, "LAST_ACK" },				\
+		{ TCP_LISTEN, "LISTEN" },				\
+		{ TCP_CLOSING, "CLOSING" })
 
 /* Of a frame with its Glass header at the network header, on its device. */
 DECLARE_EVENT_CLASS(glass_pkt_class,
@@ -132,6 +160,91 @@ TRACE_EVENT(glass_pkt_drop,
 	TP_printk("net=%llu skbaddr=%p ifindex=%d len=%u reason=%s",
 		  __entry->net_cookie, __entry->skbaddr, __entry->ifindex,
 		  __entry->len, show_drop_reason(__entry->reason))
+);
+
+/* Of a connection, and one of its segments. */
+DECLARE_EVENT_CLASS(glass_segment_class,
+	TP_PROTO(const struct sock *sk, u32 seq, u32 len),
+	TP_ARGS(sk, seq, len),
+
+	TP_STRUCT__entry(
+		__field(u64, net_cookie)
+		__field(const void *, skaddr)
+		__field(u32, local_node)
+		__field(u32, local_port)
+		__field(u32, remote_node)
+		__field(u32, remote_port)
+		__field(u32, seq)
+		__field(u32, len)
+		__field(int, state)
+	),
+
+	TP_fast_assign(
+		__entry->net_cookie = sock_net(sk)->net_cookie;
+		__entry->skaddr = sk;
+		__entry->local_node = glass_sk(sk)->local.node;
+		__entry->local_port = glass_sk(sk)->local.port;
+		__entry->remote_node = glass_sk(sk)->remote.node;
+		__entry->remote_port = glass_sk(sk)->remote.port;
+		__entry->seq = seq;
+		__entry->len = len;
+		__entry->state = sk->sk_state;
+	),
+
+	TP_printk("net=%llu skaddr=%p %u:%u -> %u:%u state=%s seq=%u len=%u",
+		  __entry->net_cookie, __entry->skaddr, __entry->local_node,
+		  __entry->local_port, __entry->remote_node,
+		  __entry->remote_port, show_state(__entry->state),
+		  __entry->seq, __entry->len)
+);
+
+/* A segment with data is about to be sent again. */
+DEFINE_EVENT(glass_segment_class, glass_retransmit,
+	TP_PROTO(const struct sock *sk, u32 seq, u32 len),
+	TP_ARGS(sk, seq, len));
+
+/* A connection is about to send a reset. */
+DEFINE_EVENT(glass_segment_class, glass_reset_send,
+	TP_PROTO(const struct sock *sk, u32 seq, u32 len),
+	TP_ARGS(sk, seq, len));
+
+/* A connection is ended by its peer's reset. */
+DEFINE_EVENT(glass_segment_class, glass_reset_receive,
+	TP_PROTO(const struct sock *sk, u32 seq, u32 len),
+	TP_ARGS(sk, seq, len));
+
+/* A connection's state changes. */
+TRACE_EVENT(glass_state,
+	TP_PROTO(const struct sock *sk, int oldstate, int newstate),
+	TP_ARGS(sk, oldstate, newstate),
+
+	TP_STRUCT__entry(
+		__field(u64, net_cookie)
+		__field(const void *, skaddr)
+		__field(u32, local_node)
+		__field(u32, local_port)
+		__field(u32, remote_node)
+		__field(u32, remote_port)
+		__field(int, oldstate)
+		__field(int, newstate)
+	),
+
+	TP_fast_assign(
+		__entry->net_cookie = sock_net(sk)->net_cookie;
+		__entry->skaddr = sk;
+		__entry->local_node = glass_sk(sk)->local.node;
+		__entry->local_port = glass_sk(sk)->local.port;
+		__entry->remote_node = glass_sk(sk)->remote.node;
+		__entry->remote_port = glass_sk(sk)->remote.port;
+		__entry->oldstate = oldstate;
+		__entry->newstate = newstate;
+	),
+
+	TP_printk("net=%llu skaddr=%p %u:%u -> %u:%u %s -> %s",
+		  __entry->net_cookie, __entry->skaddr, __entry->local_node,
+		  __entry->local_port, __entry->remote_node,
+		  __entry->remote_port, show_state(__entry->oldstate),
+		  show_state(__entry->newstate))
 );
 
 #endif /* GLASS_TRACE_H */

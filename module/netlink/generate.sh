@@ -29,7 +29,7 @@ touch "$work/MAINTAINERS" # it looks for the root of the tree by this
 generate()
 {
 	mkdir -p "$(dirname "$top/$3")"
-	(cd "$work" && python3 "$source/tools/net/ynl/ynl-gen-c.py" \
+	(cd "$work" && /usr/bin/python3 "$source/tools/net/ynl/ynl-gen-c.py" \
 		--mode "$1" "$2" --spec "$work/netlink/glass.yaml" \
 		-o "$(basename "$3")")
 	sed "s,$work/,module/," "$work/$(basename "$3")" >"$top/$3"

@@ -115,16 +115,139 @@ struct glass_control_hdr {
 	__be32	sequence;
 };
 
+/* What a segment says; the names and meanings are those of RFC 9293. */
+#define GLASS_SEG_SYN	0x01	/* seq is the initial sequence number */
+#define GLASS_SEG_ACK	0x02	/* ack is valid */
+#define GLASS_SEG_FIN	0x04	/* no data follows this segment's */
+#define GLASS_SEG_RST	0x08	/* the connection is gone */
+#define GLASS_SEG_DEAF	0x10	/* its sender reads no more, and said so */
+#define GLASS_SEG_FLAGS	0x1f
+
+/* Most ranges that one acknowledgment can report. */
+#define GLASS_SEG_SACKS	4
+
+/**
+ * struct glass_seg_hdr - behind struct glass_hdr of STREAM and SEQPACKET
+ * @seq: sequence number of the first byte of payload; SYN and FIN count as a
+ *	byte each, SYN before the payload, FIN behind it
+ * @ack: the next byte that the sender of the segment expects
+ * @window: bytes behind @ack that it has room for
+ * @ts: the sender's clock in microseconds, modulo 2^32
+ * @ts_echo: the newest @ts that came with data in order from the other side;
+ *	valid with ACK
+ * @flags: GLASS_SEG_*
+ * @sacks: how many struct glass_seg_sack follow; none with SYN
+ * @reserved: must be zero
+ *
+ * A segment with SYN has a struct glass_seg_syn behind this.
+ */
+struct glass_seg_hdr {
+	__be32	seq;
+	__be32	ack;
+	__be32	window;
+	__be32	ts;
+	__be32	ts_echo;
+	__u8	flags;
+	__u8	sacks;
+	__be16	reserved;
+};
+
+/**
+ * struct glass_seg_sack - bytes that arrived ahead of what is missing
+ * @start: the first of them
+ * @end: behind the last of them
+ */
+struct glass_seg_sack {
+	__be32	start;
+	__be32	end;
+};
+
+/**
+ * struct glass_seg_syn - what both sides tell each other at the beginning
+ * @max_payload: bytes of payload of the largest segment it receives
+ * @max_record: SEQPACKET: bytes of the largest message it receives; else 0
+ */
+struct glass_seg_syn {
+	__be32	max_payload;
+	__be32	max_record;
+};
+
+/* SEQPACKET: in struct glass_record_hdr.flags. */
+#define GLASS_RECORD_EOR	0x80000000U	/* sent with MSG_EOR */
+#define GLASS_RECORD_LEN	0x7fffffffU	/* mask of the length, in bytes */
+
+/**
+ * struct glass_record_hdr - SEQPACKET: in the byte stream, before each message
+ * @flags_len: GLASS_RECORD_EOR, and the message's length
+ */
+struct glass_record_hdr {
+	__be32	flags_len;
+};
+
 /*
- * Socket options of level SOL_GLASS; each is an int, a truth value.
+ * Socket options of level SOL_GLASS; each is an int, most a truth value.
  *
  * GLASS_HDRINCL: SOCK_RAW only. What is sent begins with struct glass_hdr. It
  *	goes out as it is, but for a csum of 0, which is filled in.
  * GLASS_PKTINFO: receiving gives a control message of this type, a struct
  *	glass_pktinfo. Sending takes one whether the option is set or not.
+ * GLASS_USER_TIMEOUT: STREAM and SEQPACKET: how long what the peer does not
+ *	acknowledge is sent again, in milliseconds; then the connection ends with
+ *	ETIMEDOUT. 0: as net.glass.user_timeout_ms says
+ * GLASS_KEEPIDLE, GLASS_KEEPINTVL, GLASS_KEEPCNT: with SO_KEEPALIVE: seconds of
+ *	silence before the first probe, seconds between two, and how many without
+ *	an answer end the connection
+ * GLASS_INFO: STREAM and SEQPACKET, to read: a struct glass_info
  */
-#define GLASS_HDRINCL	1
-#define GLASS_PKTINFO	2
+#define GLASS_HDRINCL		1
+#define GLASS_PKTINFO		2
+#define GLASS_USER_TIMEOUT	3
+#define GLASS_KEEPIDLE		4
+#define GLASS_KEEPINTVL		5
+#define GLASS_KEEPCNT		6
+#define GLASS_INFO		7
+
+/**
+ * struct glass_info - a connection at this moment
+ * @state: a TCP_* number
+ * @backoff: how often in a row the retransmission timer has fired in vain
+ * @reserved: zero
+ * @rtt: smoothed round-trip time, microseconds; 0: not measured yet
+ * @rttvar: its variation, microseconds
+ * @min_rtt: the shortest, microseconds
+ * @rto: retransmission time, microseconds
+ * @mss: payload of a full segment, bytes
+ * @cwnd: congestion window, bytes
+ * @ssthresh: where slow start ends, bytes
+ * @in_flight: bytes believed to be on their way
+ * @snd_wnd: bytes that the peer has room for
+ * @rcv_wnd: bytes that it was told there is room for
+ * @unsent: bytes that were written and never sent
+ * @unacked: bytes that were sent and not acknowledged
+ * @unread: bytes that nobody has read
+ * @retransmits: segments with data sent again
+ *
+ * It may grow at its end: getsockopt(2) gives as much as there is room for.
+ */
+struct glass_info {
+	__u8	state;
+	__u8	backoff;
+	__u16	reserved;
+	__u32	rtt;
+	__u32	rttvar;
+	__u32	min_rtt;
+	__u32	rto;
+	__u32	mss;
+	__u32	cwnd;
+	__u32	ssthresh;
+	__u32	in_flight;
+	__u32	snd_wnd;
+	__u32	rcv_wnd;
+	__u32	unsent;
+	__u32	unacked;
+	__u32	unread;
+	__u32	retransmits;
+};
 
 /**
  * struct glass_pktinfo - by which device and as which node

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/* SOCK_STREAM: bytes, as they are written and read. */
+#include "stream.h"
+
+#include <linux/module.h>
+#include <linux/sockios.h>
+#include <asm/ioctls.h>
+
+#include "connected.h"
+#include "memory.h"
+#include "protosw.h"
+#include "socket.h"
+#include "transport.h"
+
+/* So many full segments are copied in before the first one is sent. */
+#define GLASS_STREAM_BATCH	2
+
+/* proto.sendmsg. Process context, may sleep; no lock held. */
+static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	size_t copied = 0;
+	long timeo;
+	ssize_t n;
+	int err;
+
+	lock_sock(sk);
+	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+	err = glass_connected_may_send(sk, msg, &timeo);
+	if (err)
+		goto out;
+	err = -EISCONN;
+	if (msg->msg_namelen)
+		goto out;
+	err = 0;
+	tp->is_corked = msg->msg_flags & MSG_MORE;
+	/* It may end what MSG_MORE held back. */
+	if (!len)
+		glass_tx_push(sk);
+	while (copied < len) {
+		n = glass_tx_append(sk, &msg->msg_iter,
+				    min_t(size_t, len - copied,
+					  GLASS_STREAM_BATCH * tp->mss), false);
+		if (n > 0) {
+			copied += n;
+			glass_tx_push(sk);
+			continue;
+		}
+		if (n < 0) {
+			err = n;
+			break;
+		}
+		glass_tx_push(sk);
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		err = sk_stream_wait_memory(sk, &timeo);
+		/* After a part, an error is for the next call to tell. */
+		if (err || (copied && sk->sk_err))
+			break;
+		err = glass_connected_may_send(sk, msg, &timeo);
+		if (err)
+			break;
+	}
+out:
+	if (copied)
+		err = copied;
+	else if (err == -EPIPE)
+		err = sock_error(sk) ?: -EPIPE;
+	release_sock(sk);
+	return err;
+}
+
+static bool stream_is_readable(struct sock *sk)
+{
+	return READ_ONCE(glass_tp(sk)->unread) >=
+	       (u32)sock_rcvlowat(sk, 0, INT_MAX);
+}
+
+/* Take up to @len bytes, or none. Returns how many, or -EFAULT. */
+static int stream_take(struct sock *sk, struct msghdr *msg, size_t len,
+		       int flags, u32 *peek_off)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	u32 offset = min(*peek_off, tp->unread);
+	u32 n = min_t(size_t, len, tp->unread - offset);
+
+	if (!n)
+		return 0;
+	/* MSG_TRUNC throws bytes away, as TCP does. */
+	if (!(flags & MSG_TRUNC) &&
+	    glass_rx_copy(sk, offset, &msg->msg_iter, n))
+		return -EFAULT;
+	if (flags & MSG_PEEK) {
+		*peek_off += n;
+		sk_peek_offset_fwd(sk, n);
+	} else {
+		glass_rx_skip(sk, n);
+		sk_peek_offset_bwd(sk, n);
+	}
+	return n;
+}
+
+/* proto.recvmsg. Process context, may sleep; no lock held. */
+static int glass_stream_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
+				int flags)
+{
+	size_t copied = 0;
+	u32 peek_off = 0;
+	size_t target;
+	long timeo;
+	int err;
+
+	if (flags & MSG_ERRQUEUE)
+		return sock_recv_errqueue(sk, msg, len, SOL_GLASS, 0);
+
+	lock_sock(sk);
+	timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
+	target = sock_rcvlowat(sk, flags & MSG_WAITALL, len);
+	if (flags & MSG_PEEK)
+		peek_off = max(sk_peek_offset(sk, flags), 0);
+	for (;;) {
+		err = stream_take(sk, msg, len - copied, flags, &peek_off);
+		if (err < 0)
+			break;
+		copied += err;
+		err = 0;
+		/* After a part, an error is for the next call to tell. */
+		if (copied >= target || copied == len || (copied && sk->sk_err))
+			break;
+		err = glass_connected_may_receive(sk, flags);
+		if (err)
+			break;
+		if (!(flags & MSG_PEEK))
+			glass_connected_has_read(sk);
+		err = glass_connected_wait_data(sk, &timeo);
+		if (err)
+			break;
+	}
+	if (!(flags & MSG_PEEK))
+		glass_connected_has_read(sk);
+	if (copied || err > 0)
+		err = copied;
+	release_sock(sk);
+	return err;
+}
+
+/* proto_ops.poll. */
+static __poll_t glass_stream_poll(struct file *file, struct socket *sock,
+				  struct poll_table_struct *wait)
+{
+	return glass_connected_poll(file, sock, wait, stream_is_readable);
+}
+
+/* proto.ioctl. Process context; no lock held. */
+static int glass_stream_ioctl(struct sock *sk, int cmd, int *karg)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	int err = 0;
+
+	lock_sock(sk);
+	switch (cmd) {
+	case SIOCINQ:
+		*karg = tp->unread;
+		break;
+	case SIOCOUTQ:
+		*karg = glass_transport_unacked(sk);
+		break;
+	default:
+		err = -ENOIOCTLCMD;
+	}
+	if (sk->sk_state == TCP_LISTEN && !err)
+		err = -EINVAL;
+	release_sock(sk);
+	return err;
+}
+
+GLASS_SHIM_RECVMSG(glass_stream_recvmsg);
+
+static struct proto glass_stream_prot = {
+	.name		= "GLASS-STREAM",
+	.owner		= THIS_MODULE,
+	.obj_size	= sizeof(struct glass_transport),
+	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
+	GLASS_MEMORY_PROT,
+	.init		= glass_transport_sk_init,
+	.destroy	= glass_transport_sk_destroy,
+	.close		= glass_transport_close,
+	.connect	= glass_connected_prot_connect,
+	.disconnect	= glass_transport_disconnect,
+	.accept		= glass_connected_prot_accept,
+	.ioctl		= glass_stream_ioctl,
+	.shutdown	= glass_transport_shutdown,
+	.setsockopt	= glass_connected_setsockopt,
+	.getsockopt	= glass_connected_getsockopt,
+	.keepalive	= glass_transport_set_keepalive,
+	.sendmsg	= glass_stream_sendmsg,
+	.recvmsg	= glass_shim_recvmsg(glass_stream_recvmsg),
+	.backlog_rcv	= glass_transport_backlog_rcv,
+	.hash		= glass_port_hash,
+	.unhash		= glass_transport_unhash,
+	.get_port	= glass_port_get,
+};
+
+static struct proto_ops glass_stream_ops __ro_after_init = {
+	.owner		= THIS_MODULE,
+	.release	= glass_sk_release,
+	.bind		= glass_sk_bind,
+	.connect	= glass_connected_connect,
+	.socketpair	= glass_connected_socketpair,
+	.accept		= glass_connected_accept,
+	.getname	= glass_sk_getname,
+	.poll		= glass_stream_poll,
+	.ioctl		= glass_sk_ioctl,
+	.gettstamp	= sock_gettstamp,
+	.listen		= glass_connected_listen,
+	.shutdown	= glass_connected_shutdown,
+	.setsockopt	= glass_connected_sock_setsockopt,
+	.getsockopt	= sock_common_getsockopt,
+	.sendmsg	= glass_sk_sendmsg,
+	.recvmsg	= glass_sk_recvmsg,
+	.mmap		= sock_no_mmap,
+	.splice_eof	= glass_connected_splice_eof,
+	.set_peek_off	= sk_set_peek_off,
+	.set_rcvlowat	= glass_connected_set_rcvlowat,
+};
+
+static struct glass_protosw glass_stream_protosw = {
+	.type		= SOCK_STREAM,
+	.protocol	= GLASS_PROTO_STREAM,
+	.flags		= GLASS_PROTOSW_PERMANENT,
+	.prot		= &glass_stream_prot,
+	.ops		= &glass_stream_ops,
+};
+
+/**
+ * glass_stream_init - offer SOCK_STREAM
+ *
+ * Context: process, may sleep.
+ * Return: as glass_register_protosw().
+ */
+int __init glass_stream_init(void)
+{
+	return glass_register_protosw(&glass_stream_protosw);
+}
+
+/**
+ * glass_stream_exit - offer SOCK_STREAM no more
+ *
+ * Context: process, may sleep.
+ */
+void glass_stream_exit(void)
+{
+	glass_unregister_protosw(&glass_stream_protosw);
+}

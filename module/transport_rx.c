@@ -1,0 +1,640 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The transport's way in: segments to the reader, and what they acknowledge. */
+#include "transport.h"
+
+#include <linux/filter.h>
+#include <linux/jhash.h>
+#include <net/netns/hash.h>
+
+#include "dev.h"
+#include "input.h"
+#include "net.h"
+#include "trace.h"
+#include "wire.h"
+
+/* Payloads up to this are copied together when they wait to be read. */
+#define GLASS_RX_SMALL		512
+
+/* The buffer that they are copied into: with its overhead, a page. */
+#define GLASS_RX_COLLECTOR	SKB_WITH_OVERHEAD(4096)
+
+/* RFC 5961, 7: challenges to one connection in a second. */
+#define GLASS_CHALLENGES_MAX	100
+
+/* --- The window ------------------------------------------------------------ */
+
+/**
+ * glass_rx_room - for how much more is there room?
+ * @sk: the socket
+ *
+ * The receive buffer counts bytes of payload, and twice as many with all that
+ * the kernel needs to keep them. A message that the peer was promised room for
+ * fits in even if the buffer was made smaller since.
+ *
+ * Context: socket lock held.
+ * Return: bytes of payload.
+ */
+u32 glass_rx_room(const struct sock *sk)
+{
+	const struct glass_transport *tp = glass_tp(sk);
+	s64 buffer = max_t(u32, READ_ONCE(sk->sk_rcvbuf), tp->window_floor);
+	s64 room = min(buffer - tp->unread,
+		       2 * buffer - atomic_read(&sk->sk_rmem_alloc));
+
+	/* What is thrown away needs none; the peer may have its end behind. */
+	if (tp->is_deaf)
+		room = buffer;
+	return clamp_t(s64, room, 0, GLASS_WINDOW_MAX);
+}
+
+/**
+ * glass_rx_make_room - the reader has taken something: may the peer go on?
+ * @sk: the socket
+ *
+ * Context: process; socket lock held.
+ */
+void glass_rx_make_room(struct sock *sk)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	u32 step = min_t(u32, sk->sk_rcvbuf / 2, tp->mss);
+
+	switch (tp->tcb.state) {
+	case TCP_ESTABLISHED:
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2:
+		if (glass_tcb_open_window(&tp->tcb, glass_rx_room(sk), step))
+			glass_tx_send_ack(sk);
+	}
+}
+
+/**
+ * glass_rx_reader_waits - the reader has all there is, and wants more
+ * @sk: the socket
+ *
+ * An acknowledgment that was held back for an answer to ride with goes now:
+ * the peer may be waiting for it.
+ *
+ * Context: process; socket lock held.
+ */
+void glass_rx_reader_waits(struct sock *sk)
+{
+	if (glass_tp(sk)->ack_owed)
+		glass_tx_send_ack(sk);
+}
+
+/**
+ * glass_rx_copy - read bytes of the receive queue, and leave them there
+ * @sk: the socket
+ * @offset: how many of the unread bytes to pass over first
+ * @to: where to
+ * @len: how many; @offset and @len together are at most what is unread
+ *
+ * Context: process, may sleep; socket lock held.
+ * Return: 0 or -EFAULT.
+ */
+int glass_rx_copy(struct sock *sk, u32 offset, struct iov_iter *to, u32 len)
+{
+	struct sk_buff *skb;
+	u32 start, n;
+
+	skb_queue_walk(&sk->sk_receive_queue, skb) {
+		start = glass_rx_cb(skb)->offset;
+		n = skb->len - start;
+		if (offset >= n) {
+			offset -= n;
+			continue;
+		}
+		if (!len)
+			break;
+		n = min(n - offset, len);
+		if (skb_copy_datagram_iter(skb, start + offset, to, n))
+			return -EFAULT;
+		offset = 0;
+		len -= n;
+	}
+	return 0;
+}
+
+/**
+ * glass_rx_skip - bytes at the front of the receive queue were read
+ * @sk: the socket
+ * @len: how many, at most what is unread
+ *
+ * Context: process; socket lock held.
+ */
+void glass_rx_skip(struct sock *sk, u32 len)
+{
+	struct sk_buff *skb;
+	u32 n;
+
+	glass_tp(sk)->unread -= len;
+	while (len && (skb = skb_peek(&sk->sk_receive_queue))) {
+		struct glass_rx_cb *cb = glass_rx_cb(skb);
+
+		n = min(skb->len - cb->offset, len);
+		cb->offset += n;
+		len -= n;
+		if (cb->offset < skb->len)
+			break;
+		__skb_unlink(skb, &sk->sk_receive_queue);
+		consume_skb(skb);
+	}
+}
+
+/**
+ * glass_rx_purge - forget what was received
+ * @sk: the socket
+ *
+ * Context: socket lock held, or nobody else knows the socket.
+ */
+void glass_rx_purge(struct sock *sk)
+{
+	__skb_queue_purge(&sk->sk_receive_queue);
+	__skb_queue_purge(&glass_tp(sk)->out_of_order);
+	glass_tp(sk)->unread = 0;
+}
+
+/* --- Bytes ----------------------------------------------------------------- */
+
+/*
+ * Copy a small payload to the end of the last buffer of the queue, which is
+ * made for that: small segments would cost their weight in overhead many times
+ * over. Returns whether it was.
+ */
+static bool rx_collect(struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff *tail = skb_peek_tail(&sk->sk_receive_queue);
+	struct sk_buff *collector;
+
+	if (!tail || skb->len > GLASS_RX_SMALL)
+		return false;
+	if (glass_rx_cb(tail)->is_collector &&
+	    skb_tailroom(tail) >= (int)skb->len) {
+		skb_copy_bits(skb, 0, skb_put(tail, skb->len), skb->len);
+		glass_rx_cb(tail)->end = glass_rx_cb(skb)->end;
+		consume_skb(skb);
+		return true;
+	}
+
+	collector = alloc_skb(GLASS_RX_COLLECTOR, GFP_ATOMIC);
+	if (!collector)
+		return false;
+	if (!sk_rmem_schedule(sk, collector, collector->truesize)) {
+		kfree_skb(collector);
+		return false;
+	}
+	skb_copy_bits(skb, 0, skb_put(collector, skb->len), skb->len);
+	*glass_rx_cb(collector) = *glass_rx_cb(skb);
+	glass_rx_cb(collector)->is_collector = true;
+	consume_skb(skb);
+	skb_set_owner_r(collector, sk);
+	__skb_queue_tail(&sk->sk_receive_queue, collector);
+	return true;
+}
+
+static void rx_queue_in_order(struct sock *sk, struct sk_buff *skb)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	u32 len = skb->len;
+
+	tp->unread += len;
+	tp->ack_owed += len;
+	glass_stats_inc(sock_net(sk), GLASS_MIB_IN_DELIVERED);
+	glass_stats_add(sock_net(sk), GLASS_MIB_IN_BYTES, len);
+	if (rx_collect(sk, skb))
+		return;
+	if (!skb->sk)
+		skb_set_owner_r(skb, sk);
+	__skb_queue_tail(&sk->sk_receive_queue, skb);
+}
+
+/* What came early and is due now. */
+static void rx_queue_due(struct sock *sk, u32 *rcv_nxt)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	struct sk_buff *skb;
+
+	while ((skb = skb_peek(&tp->out_of_order))) {
+		struct glass_rx_cb *cb = glass_rx_cb(skb);
+		u32 known;
+
+		if (glass_seq_after(cb->seq, *rcv_nxt))
+			break;
+		__skb_unlink(skb, &tp->out_of_order);
+		known = *rcv_nxt - cb->seq;
+		if (!glass_seq_after(cb->end, *rcv_nxt) ||
+		    (known && !pskb_pull(skb, known))) {
+			consume_skb(skb);
+			continue;
+		}
+		cb->seq = *rcv_nxt;
+		*rcv_nxt = cb->end;
+		rx_queue_in_order(sk, skb);
+	}
+}
+
+/*
+ * Keep a segment that came early. Where it overlaps with what is there, what
+ * came first stays, but for whole segments that it covers. Returns whether it
+ * was taken over.
+ */
+static bool rx_queue_early(struct sock *sk, struct sk_buff *skb)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	struct sk_buff_head *queue = &tp->out_of_order;
+	struct glass_rx_cb *cb = glass_rx_cb(skb);
+	struct sk_buff *prev, *next;
+	u32 known;
+
+	skb_queue_reverse_walk(queue, prev)
+		if (!glass_seq_after(glass_rx_cb(prev)->seq, cb->seq))
+			break;
+	if (prev != (struct sk_buff *)queue &&
+	    glass_seq_after(glass_rx_cb(prev)->end, cb->seq)) {
+		known = glass_rx_cb(prev)->end - cb->seq;
+		if (known >= skb->len || !pskb_pull(skb, known))
+			return false;
+		cb->seq += known;
+	}
+	for (;;) {
+		next = prev == (struct sk_buff *)queue ? skb_peek(queue) :
+		       skb_queue_is_last(queue, prev) ? NULL :
+							 skb_queue_next(queue, prev);
+		if (!next || !glass_seq_before(glass_rx_cb(next)->seq, cb->end))
+			break;
+		if (glass_seq_after(glass_rx_cb(next)->end, cb->end)) {
+			if (pskb_trim(skb, glass_rx_cb(next)->seq - cb->seq))
+				return false;
+			cb->end = glass_rx_cb(next)->seq;
+			break;
+		}
+		__skb_unlink(next, queue);
+		consume_skb(next);
+	}
+	if (!skb->len)
+		return false;
+	skb_set_owner_r(skb, sk);
+	__skb_queue_after(queue, prev, skb);
+	tp->latest_early = cb->seq;
+	glass_stats_inc(sock_net(sk), GLASS_MIB_EARLY);
+	return true;
+}
+
+/* Cut a segment down to the bytes that count, and note which they are. */
+static bool rx_trim(struct sk_buff *skb, const struct glass_segment *seg,
+		    const struct glass_range *data)
+{
+	struct glass_rx_cb *cb = glass_rx_cb(skb);
+	u32 hlen = glass_input_hdr(skb)->hlen * 4;
+
+	__skb_pull(skb, hlen);
+	if (data->start != seg->seq &&
+	    !pskb_pull(skb, data->start - seg->seq))
+		return false;
+	if (pskb_trim(skb, data->end - data->start))
+		return false;
+	*cb = (struct glass_rx_cb){ .seq = data->start, .end = data->end };
+	return true;
+}
+
+/*
+ * Keep the payload. Returns whether the segment was taken over; how far the
+ * bytes are complete is in @rcv_nxt.
+ */
+static bool rx_queue(struct sock *sk, struct sk_buff *skb,
+		     const struct glass_segment *seg,
+		     const struct glass_tcb_result *result, u32 *rcv_nxt)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	bool is_early = result->actions & GLASS_TCB_HOLE;
+	unsigned int held = atomic_read(&sk->sk_rmem_alloc) + skb->truesize;
+	/* The window keeps below it, unless somebody sends crumbs. */
+	unsigned int limit = max_t(unsigned int, READ_ONCE(sk->sk_rcvbuf),
+				   tp->window_floor);
+
+	if (held > (is_early ? 3 : 4) * limit ||
+	    !sk_rmem_schedule(sk, skb, skb->truesize)) {
+		sk_drops_inc(sk);
+		glass_drop(sock_net(sk), skb, GLASS_DROP_RCVBUF);
+		return true;
+	}
+	if (!rx_trim(skb, seg, &result->data))
+		return false;
+	if (is_early)
+		return rx_queue_early(sk, skb);
+
+	*rcv_nxt = result->data.end;
+	rx_queue_in_order(sk, skb);
+	rx_queue_due(sk, rcv_nxt);
+	return true;
+}
+
+/* --- Segments -------------------------------------------------------------- */
+
+static void rx_challenge(struct sock *sk)
+{
+	struct glass_transport *tp = glass_tp(sk);
+
+	if (time_after(jiffies, tp->challenged + HZ)) {
+		tp->challenged = jiffies;
+		tp->challenges = 0;
+	}
+	if (tp->challenges++ >= GLASS_CHALLENGES_MAX)
+		return;
+	glass_stats_inc(sock_net(sk), GLASS_MIB_CHALLENGES);
+	glass_tx_send_ack(sk);
+}
+
+/* The connection is not to go on. Returns whether it has ended. */
+static bool rx_ends(struct sock *sk, struct glass_tcb_result *result)
+{
+	u32 actions = result->actions;
+
+	if (actions & GLASS_TCB_RESET) {
+		glass_stats_inc(sock_net(sk), GLASS_MIB_ESTABLISHED_RESETS);
+		trace_glass_reset_receive(sk, glass_tp(sk)->tcb.rcv_nxt, 0);
+		/* Who has had the peer's end writes to nobody; as TCP. */
+		glass_transport_end(sk, sk->sk_state == TCP_CLOSE_WAIT ?
+					EPIPE : ECONNRESET);
+		return true;
+	}
+	if (actions & GLASS_TCB_REFUSED) {
+		glass_transport_end(sk, ECONNREFUSED);
+		return true;
+	}
+	if (actions & GLASS_TCB_CLOSED) {
+		glass_transport_end(sk, 0);
+		return true;
+	}
+	/* Nobody will ever read it. */
+	if (actions & GLASS_TCB_DATA && sock_flag(sk, SOCK_DEAD)) {
+		glass_transport_reset(sk, 0);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Do what a segment asks for; one that is dropped for its payload can still
+ * acknowledge something. Returns whether @skb was taken over.
+ */
+static bool rx_segment(struct sock *sk, struct sk_buff *skb,
+		       const struct glass_segment *seg,
+		       struct glass_tcb_result *result)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	u32 rcv_nxt = tp->tcb.rcv_nxt;
+	bool is_taken = false;
+	bool is_end_acked;
+
+	if (result->actions & GLASS_TCB_CONNECTED) {
+		if (seg->flags & GLASS_SEG_SYN)
+			glass_transport_set_peer(sk, seg->max_payload,
+						 seg->max_record);
+		glass_transport_established(sk);
+	}
+	if (result->actions & (GLASS_TCB_ACKED | GLASS_TCB_WINDOW) ||
+	    (seg->sacks && !result->drop))
+		glass_tx_acked(sk, seg, result);
+	if (seg->flags & GLASS_SEG_DEAF && !result->drop && !tp->peer_is_deaf) {
+		tp->peer_is_deaf = true;
+		/* It ends the wait of who writes, too. */
+		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
+		if (!sock_flag(sk, SOCK_DEAD))
+			sk->sk_state_change(sk);
+	}
+
+	if (result->actions & GLASS_TCB_DATA) {
+		if (tp->is_deaf) {
+			if (!(result->actions & GLASS_TCB_HOLE))
+				rcv_nxt = result->data.end;
+			tp->ack_owed++;
+		} else {
+			is_taken = rx_queue(sk, skb, seg, result, &rcv_nxt);
+		}
+	}
+	glass_tcb_received(&tp->tcb, rcv_nxt, result);
+	if (result->actions & GLASS_TCB_FIN) {
+		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | RCV_SHUTDOWN);
+		sock_set_flag(sk, SOCK_DONE);
+	}
+	is_end_acked = sk->sk_state == TCP_FIN_WAIT1 &&
+		       tp->tcb.state == TCP_FIN_WAIT2;
+	glass_transport_set_state(sk);
+
+	if (sock_flag(sk, SOCK_DEAD))
+		return is_taken;
+	/* A close() that lingers waits for this. */
+	if (is_end_acked)
+		sk->sk_state_change(sk);
+	if (result->actions & GLASS_TCB_FIN) {
+		sk->sk_state_change(sk);
+		sk_wake_async(sk, SOCK_WAKE_WAITD, POLL_IN);
+	} else if (result->actions & GLASS_TCB_DATA) {
+		/* Whether it is enough is for the type to say, see its poll. */
+		sk->sk_data_ready(sk);
+	}
+	return is_taken;
+}
+
+/* Acknowledge now, or soon, or with the next segment that goes anyway. */
+static void rx_acknowledge(struct sock *sk, u32 actions)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	bool is_sent = tp->tcb.ack_sent == tp->tcb.rcv_nxt;
+
+	if (actions & GLASS_TCB_CHALLENGE) {
+		rx_challenge(sk);
+		return;
+	}
+	/* A segment that has just gone said it, but for what came early. */
+	if (actions & GLASS_TCB_ACK_NOW &&
+	    (!is_sent || !(actions & GLASS_TCB_FIN))) {
+		glass_tx_send_ack(sk);
+		return;
+	}
+	if (!tp->ack_owed)
+		return;
+	/* Every second full segment (RFC 1122, 4.2.3.2). */
+	if (tp->ack_owed >= 2 * tp->mss ||
+	    tp->ack_owed >= (u32)READ_ONCE(sk->sk_rcvbuf) / 2)
+		glass_tx_send_ack(sk);
+	else if (!test_bit(GLASS_DEADLINE_ACK, &tp->deadline_set))
+		glass_transport_set_deadline(sk, GLASS_DEADLINE_ACK,
+					     usecs_to_jiffies(GLASS_DELACK));
+}
+
+/* What has to be sent in answer. */
+static void rx_answer(struct sock *sk, struct glass_tcb_result *result)
+{
+	u32 actions = result->actions;
+
+	if (actions & GLASS_TCB_REPLY_RST)
+		glass_tx_send_reset(sk, &result->reset);
+	if (actions & GLASS_TCB_SYN)
+		glass_tx_send_syn(sk);
+	if (sk->sk_state == TCP_CLOSE || sk->sk_state == TCP_SYN_SENT ||
+	    sk->sk_state == TCP_SYN_RECV)
+		return;
+	/* A payload that is dropped may have come with news for the sender. */
+	if (!result->drop || actions & (GLASS_TCB_ACKED | GLASS_TCB_WINDOW))
+		glass_tx_push(sk);
+	rx_acknowledge(sk, actions);
+}
+
+/* Nothing is left for the socket to do: TIME_WAIT needs none. */
+static bool rx_leaves_socket(const struct sock *sk)
+{
+	return sk->sk_state == TCP_TIME_WAIT ||
+	       (sk->sk_state == TCP_FIN_WAIT2 && sock_flag(sk, SOCK_DEAD));
+}
+
+/**
+ * glass_transport_rcv - a segment arrives at its connection's socket
+ * @sk: the socket, not listening
+ * @skb: the segment, from the Glass header on; taken over
+ *
+ * Context: socket lock held. If that is a spinlock, frames sent here must not
+ *	be delivered directly: see glass_dev_delivery_hold().
+ */
+void glass_transport_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	struct glass_tcb_result result;
+	struct glass_segment seg;
+	enum glass_drop drop;
+	bool is_taken = false;
+
+	drop = glass_segment_read(skb, &seg);
+	if (drop)
+		goto drop_skb;
+	/* It found the socket before the connection ended. */
+	if (sk->sk_state == TCP_CLOSE) {
+		glass_segment_send_reset(sock_net(sk), skb);
+		drop = GLASS_DROP_CONNECTION;
+		goto drop_skb;
+	}
+
+	glass_tcb_input(&tp->tcb, &seg, glass_clock(), &result);
+	drop = result.drop;
+	if (!drop || result.actions & GLASS_TCB_ACK_NOW)
+		tp->heard = jiffies;
+	if (!rx_ends(sk, &result)) {
+		is_taken = rx_segment(sk, skb, &seg, &result);
+		rx_answer(sk, &result);
+		if (rx_leaves_socket(sk)) {
+			glass_timewait_start(sk);
+			glass_transport_end(sk, 0);
+		}
+	}
+	if (is_taken)
+		return;
+	if (!drop) {
+		consume_skb(skb);
+		return;
+	}
+drop_skb:
+	glass_drop(sock_net(sk), skb, drop);
+}
+
+/**
+ * glass_transport_backlog_rcv - proto.backlog_rcv: take a frame from input
+ * @sk: the socket
+ * @skb: the frame, from the Glass header on; taken over
+ *
+ * Context: socket lock held, by BH or by a process that is letting it go.
+ * Return: 0.
+ */
+int glass_transport_backlog_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	glass_stats_inc(sock_net(sk), GLASS_MIB_IN_SEGMENTS);
+	if (sk->sk_state == TCP_LISTEN)
+		glass_listen_rcv(sk, skb);
+	else
+		glass_transport_rcv(sk, skb);
+	return 0;
+}
+
+/* --- Demultiplexing --------------------------------------------------------- */
+
+/* The socket that a segment is for, with a reference, or NULL. */
+static struct sock *rx_find_socket(struct net *net, struct sk_buff *skb,
+				   const struct glass_wire *wire,
+				   struct glass_conn **timewait)
+{
+	struct glass_conn_key key = {
+		.local.node	= wire->dst_node,
+		.local.port	= wire->dst_port,
+		.remote.node	= wire->src_node,
+		.remote.port	= wire->src_port,
+		.protocol	= wire->protocol,
+	};
+	struct glass_conn *conn;
+	struct sock *sk;
+
+	conn = glass_conn_lookup(net, &key);
+	if (conn && conn->kind == GLASS_CONN_TIMEWAIT) {
+		*timewait = conn;
+		return NULL;
+	}
+	/* If it is going, the segment comes for nobody. */
+	if (conn)
+		return glass_sk_get_rcu(&conn->sk);
+
+	sk = glass_port_lookup_listener(net, wire->protocol, &key.local,
+					skb->dev->ifindex);
+	return sk ? glass_port_select(sk, jhash(&key, sizeof(key), net_hash_mix(net))) : NULL;
+}
+
+/* glass_input_handler of GLASS_PROTO_STREAM and GLASS_PROTO_SEQPACKET. */
+static enum glass_drop transport_demux(struct net *net, struct sk_buff *skb,
+				       const struct glass_wire *wire)
+{
+	struct glass_conn *timewait = NULL;
+	enum glass_drop drop;
+	unsigned int limit;
+	struct sock *sk;
+	u32 iss = 0;
+
+	sk = rx_find_socket(net, skb, wire, &timewait);
+	if (timewait && glass_timewait_rcv(net, timewait, skb, &iss))
+		return GLASS_DROP_NONE;
+	/* A new connection begins where one was remembered. */
+	if (timewait)
+		sk = rx_find_socket(net, skb, wire, &timewait);
+	glass_rx_cb(skb)->iss = iss;
+	if (!sk)
+		return glass_segment_send_reset(net, skb) ?
+		       GLASS_DROP_CONNECTION : GLASS_DROP_SEGMENT;
+
+	/* A window full of segments, and what acknowledges as much. */
+	limit = 4 * READ_ONCE(sk->sk_rcvbuf) + READ_ONCE(sk->sk_sndbuf) +
+		GLASS_MTU_DEFAULT;
+	drop = GLASS_DROP_FILTER;
+	if (!sk_filter_trim_cap(sk, skb, wire->hlen))
+		drop = glass_input_deliver(sk, skb, limit);
+	sock_put(sk);
+	return drop;
+}
+
+/**
+ * glass_rx_init - begin to receive segments
+ *
+ * Context: process.
+ */
+void __init glass_rx_init(void)
+{
+	glass_input_add_protocol(GLASS_PROTO_STREAM, transport_demux);
+	glass_input_add_protocol(GLASS_PROTO_SEQPACKET, transport_demux);
+}
+
+/**
+ * glass_rx_exit - receive no more
+ *
+ * Context: process. Input is closed, so no handler is running.
+ */
+void glass_rx_exit(void)
+{
+	glass_input_del_protocol(GLASS_PROTO_SEQPACKET, transport_demux);
+	glass_input_del_protocol(GLASS_PROTO_STREAM, transport_demux);
+}
