@@ -20,6 +20,8 @@ constexpr std::size_t message_size_max = std::size_t{1} << 30;
 /** The socket types that can be asked for; a new one is a row here. */
 const std::map<std::string, int> socket_types = {
 	{"dgram", SOCK_DGRAM},
+	{"seqpacket", SOCK_SEQPACKET},
+	{"stream", SOCK_STREAM},
 };
 
 const char *const description =
@@ -28,7 +30,8 @@ const char *const description =
 const char *const footer =
 	"Addresses are node:port, 1:5000 being port 5000 of this network namespace.\n"
 	"\n"
-	"The end of the input is told to the peer by an end mark, an empty message. The\n"
+	"The end of the input is told to the peer by an end mark: an empty message, or the\n"
+	"end of that direction where the type has connections (stream, seqpacket). The\n"
 	"connecting side leaves when both inputs have ended, the listening side as soon as\n"
 	"its peer's has. A peer that disappears before its end mark is an error. With\n"
 	"--no-end there are no end marks: the connecting side leaves when its input is sent\n"

@@ -81,6 +81,13 @@ void Transfer::open()
 			throw Failure(bound.error(), "bind", options_.local.text());
 	}
 	if (options_.listen) {
+		if (has_connections()) {
+			const auto listens = socket_.listen();
+
+			if (!listens)
+				throw Failure(listens.error(), "listen", options_.local.text());
+			listener_ = std::move(socket_);
+		}
 		say("listening on " + options_.local.text());
 		return;
 	}
@@ -108,10 +115,14 @@ void Transfer::serve_peer()
 
 void Transfer::part_from_peer()
 {
-	const auto done = socket_.disconnect();
+	if (has_connections()) {
+		socket_.close();
+	} else {
+		const auto done = socket_.disconnect();
 
-	if (!done)
-		throw Failure(done.error(), "disconnect", peer_.address.text());
+		if (!done)
+			throw Failure(done.error(), "disconnect", peer_.address.text());
+	}
 	peer_ = {};
 	pending_ = 0;
 	sent_ = received_ = {};
@@ -145,8 +156,9 @@ void Transfer::wait()
 	const bool has_to_send = pending_ != 0 || owes_end();
 	std::array<pollfd, 2> fds = {};
 
-	fds[0].fd = socket_.fd();
-	fds[0].events = POLLIN;
+	fds[0].fd = awaits_connection() ? listener_.fd() : socket_.fd();
+	/* The end of a connection would be told again and again. */
+	fds[0].events = has_connections() && peer_.ended ? 0 : POLLIN;
 	if (can_send && has_to_send)
 		fds[0].events |= POLLOUT;
 	fds[1].fd = can_send && !has_to_send && input_open_ ? STDIN_FILENO : -1;
@@ -165,7 +177,9 @@ void Transfer::wait()
 		if (const auto error = socket_.take_error())
 			throw Failure(error, "poll", peer_.address.text());
 	}
-	if (fds[0].revents & POLLIN)
+	if (fds[0].revents & POLLIN && awaits_connection())
+		accept_peer();
+	else if (fds[0].revents & POLLIN)
 		receive_message();
 	if (fds[0].revents & POLLOUT)
 		send_pending();
@@ -191,7 +205,8 @@ void Transfer::check_timeouts()
  */
 void Transfer::check_peer_lives()
 {
-	if (!peer_.known || peer_.ended)
+	// A connection tells by itself.
+	if (!peer_.known || peer_.ended || has_connections())
 		return;
 	if (!peer_.gone) {
 		const auto there = socket_.connect(peer_.address);
@@ -225,13 +240,29 @@ void Transfer::receive_message()
 			      received->source.text());
 	if (!peer_.known)
 		adopt_peer(received->source);
-	if (received->source == peer_.address) {
+	if (has_connections() || received->source == peer_.address) {
 		take_message(received->size);
 		return;
 	}
 	// It was queued before this socket was connected to its peer.
 	std::cerr << "glass-cat: left out " << received->size << " bytes of " << received->source
 		  << ": busy with " << peer_.address << '\n';
+}
+
+void Transfer::accept_peer()
+{
+	auto accepted = listener_.accept();
+
+	if (!accepted)
+		throw Failure(accepted.error(), "accept", options_.local.text());
+	socket_ = std::move(*accepted);
+	const auto peer = socket_.peer();
+	if (!peer)
+		throw Failure(peer.error(), "getpeername", options_.local.text());
+	peer_.address = *peer;
+	peer_.known = true;
+	started_ = Clock::now();
+	say("connected with " + peer_.address.text());
 }
 
 /* The first who sends something is the peer; from then on others get EPERM. */
@@ -252,7 +283,7 @@ void Transfer::adopt_peer(const Address &source)
 
 void Transfer::take_message(std::size_t size)
 {
-	if (size == 0 && !options_.no_end) {
+	if (size == 0 && (has_connections() || !options_.no_end)) {
 		peer_.ended = true;
 		return;
 	}
@@ -265,6 +296,7 @@ void Transfer::read_input()
 {
 	const ssize_t size = ::read(STDIN_FILENO, outgoing_.data(), outgoing_.size());
 
+	pending_begin_ = 0;
 	if (size > 0)
 		pending_ = static_cast<std::size_t>(size);
 	else if (size == 0)
@@ -273,12 +305,24 @@ void Transfer::read_input()
 		throw Failure(last_error(), "read", "standard input");
 }
 
+/* The end mark of a connection. */
+Result<std::size_t> Transfer::end_direction()
+{
+	const auto done = socket_.shutdown(Half::Write);
+
+	if (!done)
+		return done.error();
+	return std::size_t{0};
+}
+
 /* Sends what was read, or, when that is over, the end mark. */
 void Transfer::send_pending()
 {
-	const auto message = std::span(outgoing_).first(pending_);
+	const auto message = std::span(outgoing_).subspan(pending_begin_, pending_);
 	const bool is_end = pending_ == 0;
-	const auto sent = socket_.send(message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	const auto sent = is_end && has_connections()
+				  ? end_direction()
+				  : socket_.send(message, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (!sent) {
 		if (is_temporary(sent.error()))
@@ -291,9 +335,10 @@ void Transfer::send_pending()
 		peer_.end_due = false;
 		return;
 	}
-	sent_.bytes += pending_;
+	sent_.bytes += *sent;
 	sent_.messages++;
-	pending_ = 0;
+	pending_begin_ += *sent;
+	pending_ -= *sent;
 }
 
 void Transfer::say(const std::string &text) const

@@ -61,6 +61,10 @@ private:
 	};
 
 	void open();
+	/** Stream and seqpacket. */
+	bool has_connections() const { return options_.type != SOCK_DGRAM; }
+	bool awaits_connection() const { return has_connections() && !peer_.known; }
+	void accept_peer();
 	void serve_peer();
 	void part_from_peer();
 	bool is_all_sent() const;
@@ -74,6 +78,7 @@ private:
 	void adopt_peer(const Address &source);
 	void take_message(std::size_t size);
 	void read_input();
+	Result<std::size_t> end_direction();
 	void send_pending();
 
 	void say(const std::string &text) const;
@@ -82,10 +87,12 @@ private:
 
 	const Options options_;
 	Socket socket_;
+	Socket listener_; /* of a type that has connections */
 	Address local_;
 	Peer peer_;
 	bool input_open_ = true;
-	std::size_t pending_ = 0; /* bytes at the head of outgoing_ that wait to be sent */
+	std::size_t pending_ = 0;	/* bytes of outgoing_ that wait to be sent, */
+	std::size_t pending_begin_ = 0; /* and where they are */
 	std::vector<std::byte> outgoing_;
 	std::vector<std::byte> incoming_;
 	Traffic sent_;

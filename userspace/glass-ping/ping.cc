@@ -85,7 +85,8 @@ void Ping::open()
 	    ::setsockopt(socket_.fd(), SOL_SOCKET, SO_BINDTODEVICE, options_.device.c_str(),
 			 static_cast<socklen_t>(options_.device.size())) < 0)
 		throw Failure(last_error(), "device " + options_.device);
-	check(socket_.bind({GLASS_NODE_ANY, random_port()}), "bind");
+	port_ = random_port();
+	check(socket_.bind({GLASS_NODE_ANY, port_}), "bind");
 	check(socket_.connect({options_.node, GLASS_PORT_ANY}),
 	      "connect " + node_text(options_.node));
 }
@@ -196,7 +197,10 @@ Ping::Probe *Ping::find_probe(std::uint32_t sequence)
 	return age && age <= probes_.size() ? &probes_[probes_.size() - age] : nullptr;
 }
 
-/* The kernel has checked the frame, and that it is for our port. */
+/*
+ * The kernel has checked the frame. That it is for us, it checks from bind() and
+ * connect() on: what came between socket() and those is anybody's.
+ */
 void Ping::take_frame(std::span<const std::byte> frame, Clock::time_point now)
 {
 	glass_hdr glass_header;
@@ -207,7 +211,8 @@ void Ping::take_frame(std::span<const std::byte> frame, Clock::time_point now)
 		return;
 	std::memcpy(&glass_header, frame.data(), sizeof(glass_header));
 	std::memcpy(&header, frame.data() + sizeof(glass_header), sizeof(header));
-	if (header.type != GLASS_CONTROL_ECHO_REPLY)
+	if (header.type != GLASS_CONTROL_ECHO_REPLY || ntohl(glass_header.dst_port) != port_ ||
+	    ntohl(glass_header.src_node) != options_.node)
 		return;
 	reply.sequence = ntohl(header.sequence);
 	Probe *const probe = find_probe(reply.sequence);

@@ -75,6 +75,7 @@ private:
 	View view_;
 	Statistics statistics_;
 	Socket socket_;
+	std::uint32_t port_ = 0; /**< what our echoes come from */
 	Fd signals_;
 	bool is_stopped_ = false;
 	std::vector<std::byte> outgoing_; /* header of echoes, and data */

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <map>
 
+#include "glassctl/sockets.h"
 #include "glassctl/view.h"
 #include "lib/control.h"
 
@@ -220,6 +221,8 @@ void Runner::run()
 		return checked(control_.attach_device(ifindex(), *options_.node));
 	case Command::DeviceDetach:
 		return checked(control_.detach_device(ifindex()));
+	case Command::Sockets:
+		return show_sockets(options_);
 	}
 }
 

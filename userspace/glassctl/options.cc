@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/address.h"
+#include "lib/diag.h"
 
 namespace glass::ctl {
 
@@ -28,6 +29,7 @@ const char *const footer =
 	"  glassctl dev attach veth0 node 9    an Ethernet device carries Glass frames\n"
 	"  glassctl route add 12 dev veth0 lladdr 52:54:00:00:00:01\n"
 	"                                      who is beyond it\n"
+	"  glassctl ss --type stream -p        connections, and who has them\n"
 	"  glassctl --json stats --all         all counters, for a program";
 
 /** A usage error that CLI11 cannot find. */
@@ -108,11 +110,15 @@ private:
 	void take_keywords(CLI::App *command, const char *form);
 	void add_route_commands();
 	void add_device_commands();
+	void add_socket_command();
 
 	CLI::App app_{description, "glassctl"};
 	Options options_;
 	std::string object_;
 	std::vector<std::string> keywords_;
+	std::vector<std::string> states_;
+	std::string type_;
+	std::string port_;
 };
 
 /* @complete fills in what the command takes. It runs when all is read, and may throw UsageError. */
@@ -221,6 +227,40 @@ void Parser::add_device_commands()
 		->required();
 }
 
+void Parser::add_socket_command()
+{
+	CLI::App *const command = add(
+		app_, "ss", "The sockets, and connections without one", Command::Sockets, [this] {
+			SocketFilter &filter = options_.sockets;
+
+			for (const auto &name : states_) {
+				const auto state = parse_state(name);
+
+				if (!state)
+					throw UsageError("state '" + name + "': there is no such");
+				filter.states |= 1U << *state;
+			}
+			if (!type_.empty() && !(filter.type = parse_type(type_)))
+				throw UsageError("type '" + type_ + "': there is no such");
+			if (!port_.empty()) {
+				const auto port = Address::parse_part(port_);
+
+				if (!port)
+					throw UsageError("port '" + port_ +
+							 "': " + port.error().message());
+				filter.port = *port;
+			}
+		});
+
+	command->add_option("-s,--state", states_, "In this state only, as LISTEN; may be repeated")
+		->type_name("STATE")
+		->allow_extra_args(false);
+	command->add_option("-t,--type", type_, "Of this type only, as STREAM")->type_name("TYPE");
+	command->add_option("--port", port_, "With this port at either end")->type_name("PORT");
+	command->add_flag("-p,--processes", options_.sockets.with_users,
+			  "Say which processes have them: command/pid/descriptor");
+}
+
 Parser::Parser()
 {
 	app_.footer(footer);
@@ -233,6 +273,7 @@ Parser::Parser()
 		->add_flag("-a,--all", options_.all, "Counters that are zero too");
 	add_route_commands();
 	add_device_commands();
+	add_socket_command();
 }
 
 Options Parser::parse(int argc, char **argv)

@@ -27,6 +27,15 @@ enum class Command {
 	DeviceDelete,
 	DeviceAttach,
 	DeviceDetach,
+	Sockets,
+};
+
+/** Which sockets are shown; empty values stand for all. */
+struct SocketFilter {
+	std::uint32_t states = 0; /**< a bit mask of 1 << TCP_* */
+	std::optional<int> type;
+	std::optional<std::uint32_t> port; /**< of either end */
+	bool with_users = false;	   /**< say which processes have them */
 };
 
 /** What was asked for; what a command does not take keeps its default. */
@@ -39,6 +48,7 @@ struct Options {
 	std::optional<std::uint32_t> node;
 	std::string device; /**< a name; empty when none was given */
 	LinkAddress address;
+	SocketFilter sockets;
 };
 
 /**

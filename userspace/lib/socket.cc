@@ -90,6 +90,20 @@ Result<void> Socket::connect(const Address &address)
 	return done_or_error(::connect(fd(), as_sockaddr(&raw), sizeof(raw)));
 }
 
+Result<void> Socket::listen(int backlog)
+{
+	return done_or_error(::listen(fd(), backlog));
+}
+
+Result<Socket> Socket::accept(int flags)
+{
+	Fd connection(::accept4(fd(), nullptr, nullptr, flags | SOCK_CLOEXEC));
+
+	if (!connection)
+		return last_error();
+	return Socket(std::move(connection));
+}
+
 Result<void> Socket::disconnect()
 {
 	sockaddr_glass raw = {};

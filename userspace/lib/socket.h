@@ -58,6 +58,10 @@ public:
 	/** Forgets the peer; releases a port that was chosen automatically. */
 	Result<void> disconnect();
 	Result<void> shutdown(Half half);
+	/** Lets connections come; @p backlog of them may wait to be accepted. */
+	Result<void> listen(int backlog = SOMAXCONN);
+	/** The connection that has waited longest; @p flags as SOCK_NONBLOCK. */
+	Result<Socket> accept(int flags = 0);
 
 	/** getsockname(2); `*` for what is not bound. */
 	Result<Address> local() const;
