@@ -6,10 +6,11 @@
 KERNEL ?= stock
 FILE   ?=
 T      ?=
-export KERNEL FILE T GLASS_CACHE GLASS_SCALE GUEST_CPUS GUEST_MEMORY
+M      ?=
+export KERNEL FILE T GLASS_CACHE GLASS_SCALE GUESTS GUEST_CPUS GUEST_MEMORY
 
 .PHONY: all help modules userspace selftests run shell test test-long check \
-	update clean
+	mutants bare-test update clean
 
 all: modules
 
@@ -18,13 +19,16 @@ help:
 	@echo '  make             glass.ko (same as "make modules"); then: insmod glass.ko'
 	@echo '  make userspace   the library and the tools, in build/userspace'
 	@echo '  make selftests   the kselftest collection, in build/$(KERNEL)/kselftest'
-	@echo 'In QEMU, with a kernel from Debian'"'"'s packages (KERNEL=$(KERNEL)):'
+	@echo 'In QEMU, with a kernel from Debian'"'"'s packages (KERNEL=stock, or debug: built'
+	@echo 'from source, looks for faults; now: $(KERNEL)):'
 	@echo '  make run         two processes move a file over glass0; FILE=path: this one'
 	@echo '  make shell       an interactive shell in the guest'
 	@echo '  make test        the selftests; T=pattern: programs, else cases, named so'
 	@echo '  make test-long   the same selftests, doing more (GLASS_SCALE=10)'
 	@echo 'The sources:'
 	@echo '  make check       what must hold before a commit'
+	@echo '  make mutants     do the tests notice faults? M=pattern: only those'
+	@echo '  make bare-test   the README'"'"'s commands on a bare Debian 12 and 13'
 	@echo '  make clean       removes build/ and glass.ko; the cache stays'
 	@echo '  make update      takes the newest kernel that Debian has'
 	@echo 'The cache is GLASS_CACHE=$(or $(GLASS_CACHE),~/.cache/glass).'
@@ -54,6 +58,12 @@ test-long:
 
 check:
 	@qemu/setup.sh && qemu/check.sh
+
+mutants:
+	@qemu/mutants.sh "$(M)"
+
+bare-test:
+	@qemu/bare.sh
 
 update:
 	@qemu/setup.sh update

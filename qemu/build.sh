@@ -1,12 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Builds what runs in the guest, below build/<kernel>/:
+# Builds what runs in the guest. For the kernel under test, in build/<kernel>/:
 #
-#   glass.ko      the module, for the kernel under test: W=1, no warnings
+#   glass.ko      the module: W=1, no warnings
 #   test-modules/ protocols of selftests/modules/, built against glass.ko
-#   userspace/    the library and the tools
 #   kselftest/    the collection, as the kernel's own install makes it
+#
+# And what no kernel makes a difference to, in build/:
+#
+#   userspace/    the library and the tools
+#   selftests/    the programs of the collection
 #
 #   qemu/build.sh [module|test_modules|userspace|selftests]...     default: all
 
@@ -61,9 +65,10 @@ build_test_modules()
 
 build_userspace()
 {
+	take_lock "$GLASS_TOP/build/userspace/lock" "building in build/userspace"
 	say "building the tools and the tests"
 	slowly "userspace" "$LOG/userspace.log" \
-		make -j"$(nproc)" -C "$GLASS_TOP/userspace" O="$BUILD/userspace" all || exit
+		make -j"$(nproc)" -C "$GLASS_TOP/userspace" O="$GLASS_TOP/build/userspace" all || exit
 }
 
 build_selftests()
@@ -72,11 +77,24 @@ build_selftests()
 	slowly "selftests" "$LOG/selftests.log" \
 		make -j"$(nproc)" -C "$GLASS_TOP/selftests" \
 			KSFT_DIR="$KERNEL_DIR/source/tools/testing/selftests" \
-			USERSPACE="$BUILD/userspace" OUTPUT="$BUILD/selftests" \
+			USERSPACE="$GLASS_TOP/build/userspace" OUTPUT="$GLASS_TOP/build/selftests" \
 			COLLECTION_PATH="$BUILD/kselftest" collection || exit
 }
 
+# What was built for another version of this kernel, or for one that was
+# configured otherwise, is of no use, however new it is.
+forget_other_kernel()
+{
+	local version
+
+	version=$(readlink -f "$KERNEL_DIR")
+	[[ $(cat "$BUILD/kernel" 2>/dev/null) == "$version" ]] && return
+	rm -rf "$BUILD"/{glass.ko,module,test-modules{,.stamp},base.cpio}
+	echo "$version" >"$BUILD/kernel"
+}
+
 take_lock "$BUILD/lock" "building in build/$KERNEL"
+forget_other_kernel
 mkdir -p "$BUILD/test-modules"
 for part in "${@:-test_modules selftests}"; do
 	for one in $part; do

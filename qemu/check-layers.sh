@@ -12,11 +12,11 @@ cd "${1:-$(dirname "$0")/../module}" || exit
 
 layers='
 0 compat uapi
-1 wire drop
-2 addr glass net port room route stats sysctl tap trace
-3 control dev input output
-4 dgram dgram_io family protosw raw socket
-5 netlink netlink_gen proc
+1 congestion drop rtt segment seq tcb wire
+2 addr conn glass memory net port room route stats sysctl tap trace
+3 control dev input listen output timewait transport transport_rx transport_tx
+4 connected dgram dgram_io family protosw raw seqpacket socket stream
+5 diag netlink netlink_gen proc view
 6 main
 '
 

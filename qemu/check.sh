@@ -120,7 +120,19 @@ check_python()
 {
 	python3 -W error -c 'import ast, sys
 for name in sys.argv[1:]:
-    ast.parse(open(name, encoding="utf-8").read(), name)' qemu/*.py
+    ast.parse(open(name, encoding="utf-8").read(), name)' qemu/*.py selftests/*.py
+}
+
+# What the kernel's generator makes of the specification is what is committed.
+check_netlink()
+{
+	local name
+
+	rm -rf "$OUT/netlink"
+	module/netlink/generate.sh "$SOURCE" "$OUT/netlink" || return
+	(cd "$OUT/netlink" && find . -type f) | while read -r name; do
+		diff -u "$name" "$OUT/netlink/$name" || exit
+	done
 }
 
 check_codespell()
@@ -168,7 +180,8 @@ step clang module Kbuild
 step sparse module Kbuild
 step clang_format .clang-format userspace selftests
 step shellcheck "${shells[@]}"
-step python qemu
+step python qemu selftests
+step netlink module
 step codespell module userspace selftests qemu docs README.md Makefile Kbuild
 step config selftests/config
 if ((failed)); then

@@ -8,6 +8,8 @@
 #                               libraries, the stock kernel's modules
 #   build/<kernel>/tests.cpio   glass.ko and the tests' modules, the collection,
 #                               the tools of Glass
+#   build/<kernel>/ynl.cpio     the kernel tree's own netlink client, and as much
+#                               of Python as it needs; only its test asks for it
 #
 # Not compressed: in emulation, unpacking costs more than reading.
 
@@ -133,7 +135,42 @@ make_tests()
 	mv "$BUILD/tests.cpio.new" "$BUILD/tests.cpio"
 }
 
+# Sources would cost the guest their compilation, so there are none.
+make_ynl()
+{
+	local root=$BUILD/ynl name path
+
+	rm -rf "$root"
+	mkdir -p "$root/usr/bin" "$root/opt/ynl"
+	cp -r "$KERNEL_DIR/source/tools/net/ynl"/{cli.py,lib} "$root/opt/ynl/"
+	cp /usr/bin/python3 "$root/usr/bin/python3"
+	(cd "$root/opt/ynl" && /usr/bin/python3 -B -E -s - <<-'END'
+		import contextlib, io, sys, traceback
+		sys.path.insert(0, ".")
+		import cli
+		sys.argv = ["cli", "--help"]
+		with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+		    cli.main()
+		for module in list(sys.modules.values()):
+		    path = getattr(module, "__file__", None) or ""
+		    if path.startswith("/") and (path.endswith(".py") or "/lib-dynload/" in path):
+		        print(path)
+	END
+	) | while read -r path; do
+		install -D -m 644 "$path" "$root$path"
+	done
+	for name in "$root/usr/lib" "$root/opt"; do
+		/usr/bin/python3 -m compileall -q -b -s "$root" \
+			--invalidation-mode unchecked-hash "$name"
+		find "$name" -name '*.py' -delete
+	done
+	add_libraries "$root"
+	pack "$root" "$BUILD/ynl.cpio.new"
+	mv "$BUILD/ynl.cpio.new" "$BUILD/ynl.cpio"
+}
+
 take_lock "$BUILD/lock" "building in build/$KERNEL"
 fresh "$BUILD/base.cpio" "$GUEST" "$KERNEL_DIR/info.sh" "$0" || make_base
 fresh "$BUILD/tests.cpio" "$BUILD/base.cpio" "$BUILD/glass.ko" \
 	"$BUILD/test-modules.stamp" "$BUILD/kselftest" || make_tests
+fresh "$BUILD/ynl.cpio" "$BUILD/base.cpio" /usr/bin/python3 || make_ynl

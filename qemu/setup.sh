@@ -14,10 +14,11 @@
 # Host tools, all from Debian.
 TOOLS=(
 	# building
-	bc bison flex g++ libcli11-dev libelf-dev libgtest-dev libmnl-dev libssl-dev make
-	nlohmann-json3-dev pahole rsync
+	bc bison flex g++ libbpf-dev libcli11-dev libelf-dev libgtest-dev libmnl-dev
+	libssl-dev make nlohmann-json3-dev pahole rsync
 	# checking
-	clang clang-format codespell llvm perl python3 shellcheck sparse
+	clang clang-format codespell llvm perl python3 python3-jsonschema python3-yaml
+	shellcheck sparse
 	# what the guest is made of
 	bash busybox-static cpio dash iproute2 kmod tcpdump util-linux
 	xz-utils zstd

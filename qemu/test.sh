@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Boots the guest and runs the collection there; the last line counts, and the
-# exit status is the truth.
+# Boots guests side by side and runs the collection there, shared among them;
+# the last line counts, and the exit status is the truth.
 #
 #   T=pattern     the programs whose name contains it, else the cases
 #   GLASS_SCALE   how much the tests do: 1 (make test), 10 (make test-long)
+#   GUESTS        how many guests share the programs; default: as many as
+#                 this machine has processors (at most 4) and memory for
 #   CI=true       a skip is a failure unless selftests/expected-skips lists it
 
 # shellcheck source=qemu/lib.sh
@@ -19,33 +21,38 @@ LIST=$BUILD/kselftest/kselftest-list.txt
 
 [[ $T =~ ^[A-Za-z0-9_.:/+-]*$ ]] ||
 	refuse "T=$T: only letters, digits and _.:/+- can be asked for"
+[[ ${GUESTS:-1} =~ ^[1-9][0-9]?$ ]] ||
+	refuse "GUESTS=$GUESTS: it must be a number, 1 to 99"
 prepare_guest
 
 options=(--tests --folder "$RUN" --earlier "$GLASS_TOP/build/unit/unit.ktap"
-	 --expected-skips "$GLASS_TOP/selftests/expected-skips")
+	 --expected-skips "$GLASS_TOP/selftests/expected-skips"
+	 --list "$LIST" --weights "$BUILD/durations")
 words=(GLASS_MODE=test "GLASS_SCALE=$GLASS_SCALE")
-guest=("$GLASS_TOP/qemu/boot.sh" "$RUN")
+guest=("$GLASS_TOP/qemu/boot.sh" "{folder}")
 
 # A program that does more, or on a slower kernel, gets more time; settings say
 # how much at scale 1. A guest that is silent for longer than a program may run
-# hangs.
+# hangs. Both are long for the sake of a busy machine: a case that hangs is
+# ended much sooner, by its own deadline.
 patience=$((GLASS_SCALE * ${KERNEL_SLOWNESS:-1}))
-options+=(--silence "${GUEST_SILENCE:-$((patience * 150))}"
-	  --timeout "${GUEST_TIMEOUT:-$((patience * 900))}")
+options+=(--silence "${GUEST_SILENCE:-$((patience * 270))}"
+	  --timeout "${GUEST_TIMEOUT:-$((patience * 1200))}")
 if ((patience > 1)); then
-	words+=("GLASS_TIMEOUT=$((patience * 120))"
-		"GLASS_DEADLINE=$((patience * 30))")
+	words+=("GLASS_TIMEOUT=$((patience * 240))")
 fi
+words+=("GLASS_DEADLINE=$((patience * 60))")
 [[ ${CI:-} == true ]] && options+=(--ci)
 
 # T names programs, on this machine or in the guest; else cases of any.
 unit=(unit unit-fuzz)
+programs=
 if [[ $T ]]; then
 	options+=(--filtered)
 	mapfile -t unit < <(printf '%s\n' "${unit[@]}" | grep -F -- "$T" || true)
 	programs=$(sed 's/^glass://' "$LIST" | grep -F -- "$T" | paste -sd, || true)
 	if [[ $programs ]]; then
-		words+=("GLASS_TESTS=$programs")
+		options+=(--programs "$programs")
 	elif ((${#unit[@]})); then
 		guest=()
 	else
@@ -55,14 +62,36 @@ if [[ $T ]]; then
 	fi
 fi
 
+# guests: how many of them. A boot costs as much as a few programs.
+guests()
+{
+	local cpus memory few=4
+
+	cpus=$(nproc)
+	memory=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
+	memory=$((memory / (${GUEST_MEMORY:-1536} + 256)))
+	if [[ $programs ]]; then
+		few=$(tr ',' '\n' <<<"$programs" | wc -l)
+		few=$(((few + 2) / 3))
+	fi
+	printf '%s\n' 4 "$few" "$cpus" "$((memory > 0 ? memory : 1))" |
+		sort -n | head -n 1
+}
+# The netlink client and its Python are large; one test needs them.
+if [[ ! ${programs:-} || ,$programs, == *,ynl.sh,* ]]; then
+	export BOOT_LAYERS=$BUILD/ynl.cpio
+fi
+
 take_lock "$BUILD/test.lock" "a test run"
-rm -f "$GLASS_TOP/build/unit/unit.ktap"
+rm -rf "$RUN" "$GLASS_TOP/build/unit/unit.ktap"
 if ((${#unit[@]})); then
 	say "testing the pure layer on this machine"
 	"$GLASS_TOP/qemu/unit.sh" "${unit[@]}"
 fi
 if ((${#guest[@]})); then
-	say "booting Linux $KERNEL_ABI in QEMU"
+	GUESTS=${GUESTS:-$(guests)}
+	options+=(--guests "$GUESTS")
+	say "booting Linux $KERNEL_ABI in QEMU, guests: $GUESTS"
 	guest+=("${words[@]}")
 fi
 exec "$GLASS_TOP/qemu/guest.py" "${options[@]}" -- "${guest[@]}"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# make run: two ordinary processes move a file through datagram sockets of
-# AF_GLASS, and everything on the way is shown.
+# make run: two ordinary processes move a file through sockets of AF_GLASS, of
+# each type, and everything on the way is shown.
 #
 #   GLASS_FILE   what the file is called on the host
 #   GLASS_SIZE   how many bytes of /dev/vda are the file
@@ -74,4 +74,47 @@ echo "   $(($(counter rx_packets) - frames_before)) frames, $(($(counter rx_byte
 step "the same file at both ends"
 show sha256sum "$file" "$copy"
 cmp "$file" "$copy"
+
+# move TYPE: the file crosses in a connection of that type; what it took.
+move()
+{
+	local type=$1 retransmits
+
+	retransmits=$(awk '$1 == "GlassRetransmits" { print $2 }' /proc/net/glass_stat)
+	rm -f "$copy"
+	glass-cat --type "$type" --listen "$port" >"$copy" 2>/tmp/receiver.log &
+	receiver=$!
+	until grep -q ":$port .* LISTEN" /proc/net/glass; do
+		kill -0 "$receiver"
+		sleep 0.1
+	done
+	printf '   $ glass-cat --type %s 1:%s < %s\n' "$type" "$port" "$file"
+	glass-cat --type "$type" --verbose "1:$port" <"$file" 2>/tmp/sender.log \
+		>/dev/null &
+	sender=$!
+	if ((${2:-0})); then
+		sleep 0.3
+		show glassctl ss --port "$port"
+	fi
+	wait "$sender"
+	wait "$receiver"
+	sed -n 's/^.*: sent/   sent/p' /tmp/sender.log
+	cmp "$file" "$copy"
+	echo "   equal; segments sent again: $(($(awk '$1 == "GlassRetransmits" { print $2 }' \
+		/proc/net/glass_stat) - retransmits))"
+}
+
+step "the same file through connections: bytes, then messages"
+move stream
+move seqpacket
+
+step "and once more, while the device loses every tenth frame"
+modprobe sch_netem
+show tc qdisc add dev glass0 root netem loss 10%
+move stream 1
+show tc -s qdisc show dev glass0
+tc qdisc del dev glass0 root
+
+step "the same file at both ends"
+show sha256sum "$file" "$copy"
 echo "   equal"
