@@ -7,8 +7,10 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <cstring>
+#include <fstream>
 
 #include "frame.h"
 #include "helper.h"
@@ -111,8 +113,12 @@ TEST_F(ControlEcho, TheAnswerGoesWhereTheQuestionCameFrom)
 
 	frame.src_port = 1234;
 	frame.dst_port = 5678;
-	injector.send(frame.bytes());
-	must(socket.receive(buffer), "the question");
+	const auto question = frame.bytes();
+	injector.send(question);
+	const auto asked = must(socket.receive(buffer), "the question");
+	EXPECT_EQ(text(std::span(buffer).first(asked)),
+		  text(std::span(question).subspan(ethernet_size)))
+		<< "the answer was written into it";
 	const auto size = must(socket.receive(buffer), "the answer");
 	ASSERT_EQ(size, sizeof(glass_hdr) + sizeof(glass_control_hdr) + 4);
 	std::memcpy(&header, buffer.data(), sizeof(header));
@@ -215,6 +221,16 @@ TEST_F(ControlError, ReachesTheConnectedSocket)
 	EXPECT_EQ(err(sender.send(bytes("again"))), 0);
 }
 
+TEST_F(ControlError, WakesWhoWaits)
+{
+	std::vector<std::byte> buffer(10);
+	Task<Errno> reading{[&] { return err(sender.receive(buffer)); }};
+
+	ASSERT_TRUE(reading.sleeps_in(SYS_recvfrom));
+	injector.send(unreachable().bytes());
+	EXPECT_EQ(reading.result(), ECONNREFUSED);
+}
+
 TEST_F(ControlError, IsNotForWhoIsNotConnectedThere)
 {
 	Socket unconnected = bound();
@@ -270,6 +286,28 @@ TEST_F(ControlError, IsNotSentToWhoCouldHaveKnown)
 	injector.send(frame.bytes());
 	EXPECT_EQ(counted(), (Changes{{"GlassControlOut", 1}, {"GlassDropPort", 1}}))
 		<< "a node elsewhere is told, if there is a way";
+}
+
+TEST_F(ControlError, AreAsManyAsTheAdministratorAllows)
+{
+	constexpr unsigned int frames = 20;
+	Frame frame;
+	const auto errors = [&](unsigned int limit) {
+		std::ofstream("/proc/sys/net/glass/errors_per_second") << limit << std::flush;
+		counted();
+		for (unsigned int i = 0; i < frames; i++)
+			injector.send(frame.bytes());
+		return counted()["GlassControlOut"];
+	};
+
+	frame.dst_port = 5001;
+	frame.src_node = 12;
+	EXPECT_EQ(errors(0), 0u);
+	// In a slow guest, this may take some seconds.
+	const auto told = errors(1);
+	EXPECT_GE(told, 1u);
+	EXPECT_LT(told, frames);
+	EXPECT_EQ(errors(1000), frames);
 }
 
 } // namespace

@@ -73,6 +73,8 @@ change_mtu()
 	expect_failure send_file "$WORK/in" "$PORT" -m 1473
 	expect_words "Message too long" "$WORK/failure"
 	expect_failure ip link set glass0 mtu 67
+	ip link set glass0 mtu 524288
+	expect_failure ip link set glass0 mtu 524289
 }
 
 # seen FILE: how many frames a capture has.

@@ -23,10 +23,21 @@ using namespace helper;
 
 /* --- /proc/net/glass ----------------------------------------------------------------- */
 
+/* Those that every socket has; connections have some more. */
 const std::vector<std::string> columns = {"Type",    "Proto",	"Local", "Remote", "State",
 					  "RxQueue", "TxQueue", "Drops", "Uid",	   "Inode"};
+const std::vector<std::string> connection_columns = {"SndWnd", "RcvWnd", "Cwnd",
+						     "Rtt",    "Rto",	 "Retrans"};
 
 using Row = std::map<std::string, std::string>;
+
+std::vector<std::string> all_columns()
+{
+	auto all = columns;
+
+	all.insert(all.end(), connection_columns.begin(), connection_columns.end());
+	return all;
+}
 
 std::vector<Row> rows()
 {
@@ -37,7 +48,7 @@ std::vector<Row> rows()
 		const auto words = words_of(line);
 
 		if (is_header)
-			EXPECT_EQ(words, columns);
+			EXPECT_EQ(words, all_columns());
 		else if (words.size() == columns.size())
 			for (std::size_t i = 0; i < words.size(); i++) {
 				if (i == 0)
@@ -81,6 +92,8 @@ TEST(ProcGlass, ShowsABoundSocket)
 	EXPECT_EQ(row.at("TxQueue"), "0");
 	EXPECT_EQ(row.at("Drops"), "0");
 	EXPECT_EQ(row.at("Uid"), std::to_string(::getuid()));
+	must(::fchown(socket.fd(), 65534, gid_t(-1)), "fchown");
+	EXPECT_EQ(row_of(socket).at("Uid"), "65534") << "its owner's, not the reader's";
 	socket.close();
 	for (const auto &other : rows())
 		EXPECT_NE(other.at("Local"), "*:" + port);

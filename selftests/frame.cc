@@ -4,10 +4,12 @@
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <concepts>
+#include <ostream>
 
 #include "helper.h"
 
@@ -43,6 +45,25 @@ public:
 
 private:
 	std::vector<std::byte> data_;
+};
+
+class Reader
+{
+public:
+	explicit Reader(std::span<const std::byte> data) : data_(data) {}
+	template <std::unsigned_integral T> T get()
+	{
+		T number = 0;
+
+		for (const auto byte : data_.first(sizeof(T)))
+			number = static_cast<T>(number << 7 << 1 | std::to_integer<T>(byte));
+		data_ = data_.subspan(sizeof(T));
+		return number;
+	}
+	std::size_t left() const { return data_.size(); }
+
+private:
+	std::span<const std::byte> data_;
 };
 
 } // namespace
@@ -89,18 +110,115 @@ std::vector<std::byte> Frame::bytes() const
 	return frame;
 }
 
-Injector::Injector(const std::string &device, bool vnet_header)
-	: fd_(static_cast<int>(must(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "AF_PACKET")))
+/* --- Segments ------------------------------------------------------------------------- */
+
+void Segment::put_into(Frame &frame) const
 {
-	sockaddr_ll address = {};
+	Writer writer;
+
+	writer.put(seq);
+	writer.put(ack);
+	writer.put(window);
+	writer.put(ts);
+	writer.put(ts_echo);
+	writer.put(flags);
+	writer.put(sack_count.value_or(static_cast<std::uint8_t>(sacks.size())));
+	writer.put(reserved);
+	if (has_syn_part.value_or(flags & GLASS_SEG_SYN)) {
+		writer.put(max_payload);
+		writer.put(max_record);
+	}
+	for (const auto &[start, end] : sacks) {
+		writer.put(start);
+		writer.put(end);
+	}
+	frame.payload = writer.take();
+	frame.hlen = static_cast<std::uint8_t>((sizeof(glass_hdr) + frame.payload.size()) / 4);
+	frame.len = static_cast<std::uint32_t>(data.size());
+	frame.payload.insert(frame.payload.end(), data.begin(), data.end());
+}
+
+std::optional<Segment> Segment::from(std::span<const std::byte> frame)
+{
+	Segment segment;
+	std::size_t hlen;
+
+	if (frame.size() < headers_size + sizeof(glass_seg_hdr) || internet_checksum(frame) != 0)
+		return std::nullopt;
+	hlen = 4 * std::to_integer<std::size_t>(frame[ethernet_size + 1]);
+	if (hlen < sizeof(glass_hdr) + sizeof(glass_seg_hdr) || frame.size() < ethernet_size + hlen)
+		return std::nullopt;
+	segment.data.assign(frame.begin() + static_cast<std::ptrdiff_t>(ethernet_size + hlen),
+			    frame.end());
+
+	Reader reader(frame.subspan(headers_size, hlen - sizeof(glass_hdr)));
+	segment.seq = reader.get<std::uint32_t>();
+	segment.ack = reader.get<std::uint32_t>();
+	segment.window = reader.get<std::uint32_t>();
+	segment.ts = reader.get<std::uint32_t>();
+	segment.ts_echo = reader.get<std::uint32_t>();
+	segment.flags = reader.get<std::uint8_t>();
+	const auto sack_count = reader.get<std::uint8_t>();
+	segment.reserved = reader.get<std::uint16_t>();
+	if (reader.left() != (segment.flags & GLASS_SEG_SYN ? sizeof(glass_seg_syn) : 0) +
+				     sack_count * sizeof(glass_seg_sack))
+		return std::nullopt;
+	if (segment.flags & GLASS_SEG_SYN) {
+		segment.max_payload = reader.get<std::uint32_t>();
+		segment.max_record = reader.get<std::uint32_t>();
+	}
+	for (unsigned i = 0; i < sack_count; i++) {
+		const auto start = reader.get<std::uint32_t>();
+
+		segment.sacks.emplace_back(start, reader.get<std::uint32_t>());
+	}
+	return segment;
+}
+
+std::ostream &operator<<(std::ostream &out, const Segment &segment)
+{
+	static constexpr std::pair<int, char> letters[] = {{GLASS_SEG_SYN, 'S'},
+							   {GLASS_SEG_FIN, 'F'},
+							   {GLASS_SEG_RST, 'R'},
+							   {GLASS_SEG_DEAF, 'D'},
+							   {GLASS_SEG_ACK, '.'}};
+
+	out << '[';
+	for (const auto &[flag, letter] : letters)
+		if (segment.flags & flag)
+			out << letter;
+	out << "] seq " << segment.seq << " ack " << segment.ack << " win " << segment.window
+	    << " len " << segment.data.size();
+	for (const auto &[start, end] : segment.sacks)
+		out << " sack " << start << '-' << end;
+	return out;
+}
+
+Injector::Injector(const std::string &device, bool vnet_header)
+	: fd_(static_cast<int>(must(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "AF_PACKET"))),
+	  ifindex_(static_cast<int>(::if_nametoindex(device.c_str())))
+{
 	const int on = vnet_header;
 
-	address.sll_family = AF_PACKET;
-	address.sll_ifindex = static_cast<int>(::if_nametoindex(device.c_str()));
-	must(address.sll_ifindex ? 0 : -1, device.c_str());
-	must(::bind(fd_.get(), reinterpret_cast<sockaddr *>(&address), sizeof(address)), "bind");
+	must(ifindex_ ? 0 : -1, device.c_str());
+	bind_to(0);
 	must(::setsockopt(fd_.get(), SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)),
 	     "PACKET_VNET_HDR");
+}
+
+void Injector::bind_to(std::uint16_t ethertype)
+{
+	sockaddr_ll address = {};
+
+	address.sll_family = AF_PACKET;
+	address.sll_protocol = htons(ethertype);
+	address.sll_ifindex = ifindex_;
+	must(::bind(fd_.get(), reinterpret_cast<sockaddr *>(&address), sizeof(address)), "bind");
+}
+
+void Injector::listen()
+{
+	bind_to(ETH_P_GLASS);
 }
 
 void Injector::send(std::span<const std::byte> frame)
@@ -121,6 +239,18 @@ glass::Result<void> Injector::send_unsummed(std::span<const std::byte> frame, st
 	if (::writev(fd_.get(), parts.data(), parts.size()) < 0)
 		return glass::last_error();
 	return {};
+}
+
+std::optional<std::vector<std::byte>> Injector::receive(std::chrono::milliseconds patience)
+{
+	std::vector<std::byte> frame(1 << 17);
+	pollfd fd = {fd_.get(), POLLIN, 0};
+
+	if (must(::poll(&fd, 1, static_cast<int>(patience.count())), "poll") == 0)
+		return std::nullopt;
+	frame.resize(static_cast<std::size_t>(
+		must(::recv(fd_.get(), frame.data(), frame.size(), 0), "receive from AF_PACKET")));
+	return frame;
 }
 
 } // namespace helper

@@ -12,11 +12,14 @@
 #include <linux/glass.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/fd.h"
@@ -52,6 +55,30 @@ struct Frame {
 	std::vector<std::byte> bytes() const;
 };
 
+/** A segment of STREAM or SEQPACKET, field by field, in host byte order. */
+struct Segment {
+	std::uint8_t flags = 0;
+	std::uint32_t seq = 0;
+	std::uint32_t ack = 0;
+	std::uint32_t window = 0;
+	std::uint32_t ts = 0;
+	std::uint32_t ts_echo = 0;
+	std::vector<std::byte> data = {};
+	std::vector<std::pair<std::uint32_t, std::uint32_t>> sacks = {};
+	std::uint32_t max_payload = 0; /**< with SYN */
+	std::uint32_t max_record = 0;  /**< with SYN */
+	std::uint16_t reserved = 0;
+	std::optional<std::uint8_t> sack_count = {}; /**< how many there are unless set */
+	std::optional<bool> has_syn_part = {};	     /**< as the flag says unless set */
+
+	/** Becomes what @p frame carries behind struct glass_hdr. */
+	void put_into(Frame &frame) const;
+	/** Out of a frame from the wire, which is right in every respect; else nothing. */
+	static std::optional<Segment> from(std::span<const std::byte> frame);
+};
+/** As tcpdump prints one of TCP. */
+std::ostream &operator<<(std::ostream &out, const Segment &segment);
+
 /** Internet checksum (RFC 1071) over @p data, in host byte order. */
 std::uint16_t internet_checksum(std::span<const std::byte> data);
 
@@ -71,9 +98,16 @@ public:
 	 */
 	glass::Result<void> send_unsummed(std::span<const std::byte> frame, std::uint16_t start,
 					  std::uint16_t offset);
+	/** Hears what arrives at the device from now on. */
+	void listen();
+	/** The next Glass frame that arrives at the device; none if none does in time. */
+	std::optional<std::vector<std::byte>> receive(std::chrono::milliseconds patience);
 
 private:
+	void bind_to(std::uint16_t ethertype);
+
 	glass::Fd fd_;
+	int ifindex_;
 };
 
 } // namespace helper

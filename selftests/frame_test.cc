@@ -9,13 +9,19 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
+#include <net/if.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <memory>
 #include <random>
+#include <regex>
 #include <sstream>
 
 #include "helper.h"
@@ -395,6 +401,122 @@ TEST_F(FrameTest, OtherDevicesCarryNone)
 		; // lo delivers in its own time
 	EXPECT_EQ(counted(), (std::map<std::string, std::uint64_t>{{"GlassDropDevice", 1}}));
 	EXPECT_FALSE(is_readable(receiver));
+}
+
+/* --- Tracepoints ------------------------------------------------------------------- */
+
+/* Those of Glass, and the core's of dropped frames, in a buffer of their own. */
+class Tracing
+{
+public:
+	Tracing()
+	{
+		std::filesystem::create_directory(folder_);
+		write("events/glass/enable", "1");
+		write("events/skb/kfree_skb/filter", "protocol == " + std::to_string(ETH_P_GLASS));
+		write("events/skb/kfree_skb/enable", "1");
+	}
+	~Tracing()
+	{
+		write("events/enable", "0");
+		::rmdir(folder_.c_str());
+	}
+	Tracing(const Tracing &) = delete;
+	Tracing &operator=(const Tracing &) = delete;
+
+	/* What an event told since the last call, but for the frame's place in memory. */
+	std::vector<std::string> told(const std::string &event)
+	{
+		std::vector<std::string> found;
+
+		for (const auto &line : lines_of(folder_ + "/trace")) {
+			const auto at = line.find(" " + event + ": ");
+
+			if (at != std::string::npos)
+				found.push_back(
+					std::regex_replace(line.substr(at + event.size() + 3),
+							   std::regex("skbaddr=[^ ]* "), ""));
+		}
+		return found;
+	}
+	void clear() { write("trace", ""); }
+
+private:
+	void write(const std::string &file, const std::string &text)
+	{
+		std::ofstream(folder_ + "/" + file) << text << std::flush;
+	}
+
+	std::string folder_ =
+		"/sys/kernel/tracing/instances/glass_test_" + std::to_string(::getpid());
+};
+
+class FrameTrace : public FrameTest
+{
+protected:
+	FrameTrace()
+	{
+		std::uint64_t cookie = 0;
+		socklen_t size = sizeof(cookie);
+
+		must(::getsockopt(receiver.fd(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size),
+		     "SO_NETNS_COOKIE");
+		place = "net=" + std::to_string(cookie) +
+			" ifindex=" + std::to_string(::if_nametoindex("glass0")) + " ";
+	}
+
+	Tracing tracing;
+	std::string place; /* how each line begins */
+};
+
+TEST_F(FrameTrace, ShowsAFrameOnItsWay)
+{
+	using Lines = std::vector<std::string>;
+	const Lines frame{place + "protocol=2 1:4000 -> 1:5000 len=40"};
+	Socket sender = bound(4000);
+
+	must(sender.send_to(pattern(40), address_of(receiver)), "send");
+	EXPECT_EQ(tracing.told("glass_pkt_send"), frame);
+	EXPECT_EQ(tracing.told("glass_pkt_receive"), frame);
+	EXPECT_EQ(tracing.told("glass_pkt_drop"), Lines{});
+}
+
+/* Its name is that of the counter: not_host of GlassDropNotHost. */
+TEST_F(FrameTrace, ShowsTheReasonOfEachDrop)
+{
+	std::vector<std::string> expected;
+
+	for (const FieldRow &row : field_rows) {
+		Frame frame = good();
+		std::string name;
+
+		row.change(frame);
+		injector->send(frame.bytes());
+		for (const char c : std::string_view(row.reason).substr(9))
+			name += std::isupper(c)
+					? std::string("_") + static_cast<char>(std::tolower(c))
+					: std::string(1, c);
+		expected.push_back(place + "len=68 reason=" + name.substr(1));
+	}
+	EXPECT_EQ(tracing.told("glass_pkt_drop"), expected);
+}
+
+TEST_F(FrameTrace, TellsTheCoreTheReasonToo)
+{
+	const auto reason = [&](void (*change)(Frame & frame)) {
+		Frame frame = good();
+
+		tracing.clear();
+		change(frame);
+		injector->send(frame.bytes());
+		const auto lines = tracing.told("kfree_skb");
+		return lines.size() == 1 ? words_of(lines[0]).back() : "not told once";
+	};
+
+	EXPECT_EQ(reason([](Frame &f) { f.csum = 0x1234; }), "SKB_CSUM");
+	EXPECT_EQ(reason([](Frame &f) { f.dst_port = 5001; }), "NO_SOCKET");
+	EXPECT_EQ(reason([](Frame &f) { f.protocol = 4; }), "UNHANDLED_PROTO");
+	EXPECT_EQ(reason([](Frame &f) { f.version = 2; }), "NOT_SPECIFIED");
 }
 
 } // namespace

@@ -163,6 +163,64 @@ permissions()
 }
 
 
+test_ss_shows_sockets_and_who_has_them() { in_namespace sockets; }
+
+# expect_ss LINES ARGUMENT...: so many sockets are shown.
+expect_ss()
+{
+	local lines="$1"
+
+	shift
+	glassctl ss "$@" >"$WORK/out"
+	expect_equal "sockets of ss $*" "$(($(wc -l <"$WORK/out") - 1))" "$lines"
+}
+
+sockets()
+{
+	local listener client
+
+	expect_ss 0
+	start_receiver 5000 /dev/null --type stream
+	listener=$!
+	start_receiver 5001 /dev/null
+	mkfifo "$WORK/input"
+	# In a shell of its own, which may wait for the other end of the pipe.
+	background sh -c "exec glass-cat --type stream 1:5000 <$WORK/input"
+	client=$!
+	exec 7>"$WORK/input"
+	# Its input is at an end, so the listener closes its direction at once.
+	wait_until port_is_open 5000 FIN_WAIT2
+
+	# The listener, both ends of the connection, and the datagram socket.
+	expect_ss 4
+	expect_ss 3 --type stream
+	expect_ss 1 --type dgram
+	expect_ss 1 --state listen
+	expect_ss 1 --state FIN_WAIT2
+	expect_ss 3 --state listen --state fin_wait2 --state close_wait
+	expect_ss 3 --port 5000
+	expect_ss 0 --port 5002
+
+	expect_ss 1 --state listen -p
+	expect_words " *:5000 " "$WORK/out"
+	expect_words " glass-cat/$listener/" "$WORK/out"
+	expect_ss 1 --state close_wait -p
+	expect_words " glass-cat/$client/" "$WORK/out"
+	glassctl --json ss -p --state listen >"$WORK/json"
+	expect_words "\"command\":\"glass-cat\"" "$WORK/json"
+	expect_words "\"pid\":$listener" "$WORK/json"
+	glassctl --json ss --state close_wait >"$WORK/json"
+	expect_words "\"retrans\":0" "$WORK/json"
+	expect_words "\"rto_us\":" "$WORK/json"
+
+	exec 7>&-
+	wait "$client"
+	# Who closed first is remembered for a while.
+	wait_until port_is_open 5000 TIME_WAIT
+	expect_ss 1 --state time_wait
+	expect_words " 1:5000 " "$WORK/out"
+}
+
 test_monitor_prints_changes_as_they_come() { in_namespace monitor; }
 
 monitor()
@@ -172,7 +230,7 @@ monitor()
 	table=$!
 	background glassctl route monitor --count 4 --json >"$WORK/json"
 	json=$!
-	wait_until two_have_joined
+	wait_until joined 2
 	wait_until grep -q EVENT "$WORK/table"
 	glassctl dev attach va node 9
 	glassctl route add 12 dev va lladdr "$LLADDR"
@@ -189,8 +247,8 @@ removed 12 link va 9 $LLADDR"
 {"event":"added","node":12,"type":"link","dev":"va","source":9,"lladdr":"'"$LLADDR"'"}'
 }
 
-# Are two sockets members of generic netlink (16) groups?
-two_have_joined()
+# joined COUNT: are so many sockets members of generic netlink (16) groups?
+joined()
 {
 	local socket protocol pid groups rest joined=0
 
@@ -198,7 +256,42 @@ two_have_joined()
 	while read -r socket protocol pid groups rest; do
 		[ "$protocol" != 16 ] || [ "$groups" = 00000000 ] || joined=$((joined + 1))
 	done </proc/self/net/netlink
-	[ "$joined" -eq 2 ]
+	[ "$joined" -eq "$1" ]
+}
+
+test_monitor_says_when_it_missed_changes()
+{
+	local setting=/proc/sys/net/core/rmem_default before
+
+	# Room for some three events. It is the machine's, not a namespace's.
+	before=$(cat "$setting")
+	defer "echo $before >$setting"
+	echo 2304 >"$setting"
+	in_namespace monitor_too_slowly
+}
+
+monitor_too_slowly()
+{
+	local monitor node
+
+	ip link add va type veth peer name vb
+	glassctl dev attach va node 9
+	background glassctl route monitor >"$WORK/out" 2>"$WORK/err"
+	monitor=$!
+	defer "kill -CONT $monitor 2>/dev/null"
+	wait_until joined 1
+	kill -STOP "$monitor"
+	for node in 12 13 14; do
+		glassctl route add "$node" dev va lladdr "$LLADDR"
+	done
+	ip link del va # four events at once
+	kill -CONT "$monitor"
+	wait_until grep -q . "$WORK/err"
+	expect_equal words "$(cat "$WORK/err")" \
+		"glassctl: route monitor: some changes were missed"
+	# And it goes on.
+	glassctl dev add g1 node 7
+	wait_until grep -q "added *7 *local" "$WORK/out"
 }
 
 test_ip_knows_the_kind() { in_namespace plugin; }
@@ -222,6 +315,9 @@ plugin()
 	expect_words "glass node NODE" "$WORK/failure"
 	ip link del g1
 	[ ! -e /sys/class/net/g1 ]
+	ip link add g1 address 02:00:00:00:00:99 type glass node 7
+	ip -o link show g1 >"$WORK/link"
+	expect_words "link/ether 02:00:00:00:00:99" "$WORK/link"
 }
 
 run_cases "$@"

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -14,10 +15,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 
@@ -51,6 +56,14 @@ ifreq device_request(const char *device)
 }
 
 } // namespace
+
+std::chrono::nanoseconds ticked_time()
+{
+	timespec now = {};
+
+	::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
 
 std::ostream &operator<<(std::ostream &out, const Errno &error)
 {
@@ -131,6 +144,14 @@ Text read_message(Socket &socket)
 	return text(std::span(buffer).first(size));
 }
 
+Text read_some(Socket &socket, std::size_t size, int flags)
+{
+	std::vector<std::byte> buffer(size);
+	const auto got = must(socket.receive(buffer, flags), "receive");
+
+	return text(std::span(buffer).first(std::min(got, size)));
+}
+
 short poll_now(const Socket &socket, short events)
 {
 	pollfd fd = {socket.fd(), events, 0};
@@ -141,15 +162,34 @@ short poll_now(const Socket &socket, short events)
 
 short poll_long(const Socket &socket, short events)
 {
+	const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(long_wait_ms);
 	pollfd fd = {socket.fd(), events, 0};
 
 	must(::poll(&fd, 1, long_wait_ms), "poll");
-	return fd.revents;
+	// When its time is up, poll() looks once more: what it finds then woke nobody.
+	return std::chrono::steady_clock::now() < end ? fd.revents : short{0};
 }
 
 bool is_readable(const Socket &socket)
 {
 	return poll_now(socket, POLLIN) & POLLIN;
+}
+
+Watch::Watch(const Socket &socket, std::uint32_t events)
+	: epoll_(static_cast<int>(must(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")))
+{
+	epoll_event event = {};
+
+	event.events = events;
+	must(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket.fd(), &event), "epoll_ctl");
+}
+
+std::uint32_t Watch::ready(int wait_ms)
+{
+	epoll_event event = {};
+
+	return must(::epoll_wait(epoll_.get(), &event, 1, wait_ms), "epoll_wait") ? event.events
+										  : 0;
 }
 
 Socket dgram(int flags)
@@ -178,6 +218,57 @@ Pair make_pair(int sender_flags)
 	return pair;
 }
 
+Socket stream(int type, int flags)
+{
+	return must(Socket::create(type | flags), "socket");
+}
+
+Socket listener(int type, std::uint32_t port, int backlog)
+{
+	Socket socket = stream(type);
+
+	must(socket.bind({GLASS_NODE_ANY, port}), "bind");
+	must(socket.listen(backlog), "listen");
+	return socket;
+}
+
+Connection connection(int type)
+{
+	Connection ends = {stream(type), {}, listener(type)};
+
+	must(ends.client.connect(address_of(ends.listening)), "connect");
+	ends.server = must(ends.listening.accept(), "accept");
+	return ends;
+}
+
+bool send_all(Socket &socket, std::span<const std::byte> data)
+{
+	while (!data.empty()) {
+		const auto sent = socket.send(data, MSG_NOSIGNAL);
+
+		if (!sent)
+			return false;
+		data = data.subspan(*sent);
+	}
+	return true;
+}
+
+std::vector<std::byte> receive_all(Socket &socket, std::size_t size)
+{
+	std::vector<std::byte> data(size);
+	std::size_t have = 0;
+
+	while (have < size) {
+		const auto got = socket.receive(std::span(data).subspan(have));
+
+		if (!got || *got == 0)
+			break;
+		have += *got;
+	}
+	data.resize(have);
+	return data;
+}
+
 int fill(Socket &sender, std::size_t size, int first)
 {
 	int count = 0;
@@ -189,6 +280,25 @@ int fill(Socket &sender, std::size_t size, int first)
 		if (sent.error() == std::errc::resource_unavailable_try_again)
 			return count;
 		must(sent, "send");
+	}
+}
+
+int fill_connection(Socket &sender, std::size_t size)
+{
+	glass_info info = {};
+	socklen_t length = sizeof(info);
+	bool is_still = false;
+	int count = 0;
+
+	/* While something is under way, or may be, room can still come. */
+	for (;;) {
+		const int added = fill(sender, size, count);
+
+		if (is_still && !added)
+			return count;
+		count += added;
+		must(::getsockopt(sender.fd(), SOL_GLASS, GLASS_INFO, &info, &length), "info");
+		is_still = !info.unacked && !info.snd_wnd;
 	}
 }
 
@@ -333,13 +443,21 @@ std::uint32_t read_overflow(Socket &socket)
 	return lost;
 }
 
-std::size_t objects_in_slab()
+void write_file(const std::string &path, const std::string &text)
 {
-	std::ofstream("/sys/kernel/slab/GLASS-DGRAM/shrink") << "1\n";
+	std::ofstream file(path);
+
+	if (!(file << text << '\n' << std::flush))
+		throw std::system_error(glass::last_error(), path);
+}
+
+std::size_t objects_in_slab(const std::string &slab)
+{
+	write_file("/sys/kernel/slab/" + slab + "/shrink", "1");
 	for (const auto &line : lines_of("/proc/slabinfo"))
-		if (line.starts_with("GLASS-DGRAM "))
+		if (line.starts_with(slab + ' '))
 			return std::stoul(words_of(line).at(1));
-	throw std::runtime_error("no slab GLASS-DGRAM");
+	throw std::runtime_error("no slab " + slab);
 }
 
 std::map<std::string, std::uint64_t> counters()
@@ -353,6 +471,17 @@ std::map<std::string, std::uint64_t> counters()
 			counters[words[0]] = std::stoull(words[1]);
 	}
 	return counters;
+}
+
+std::string losses()
+{
+	const auto now = counters();
+	std::string text;
+
+	for (const char *name : {"GlassRetransmits", "GlassRecoveries", "GlassDropRcvbuf"})
+		if (now.at(name))
+			text += std::string(name) + ' ' + std::to_string(now.at(name)) + ' ';
+	return text;
 }
 
 } // namespace helper

@@ -31,6 +31,18 @@ namespace helper {
 using glass::Address;
 using glass::Socket;
 
+/* --- Time ------------------------------------------------------------------ */
+
+/** The kernel's clock ticks at least that often; a part of a tick may be gone already. */
+constexpr std::chrono::milliseconds tick(10);
+
+/**
+ * The time as the kernel's ticks have it, which is what timeouts of sockets
+ * follow. In a guest that its host lets wait, ticks come late: by any other
+ * clock, a timeout set then is too short (on AF_UNIX too).
+ */
+std::chrono::nanoseconds ticked_time();
+
 /* --- Errors ---------------------------------------------------------------- */
 
 /** An errno that prints by its name; 0 is success. */
@@ -82,11 +94,13 @@ std::vector<std::byte> pattern(std::size_t size, std::uint64_t seed = 0);
 
 /** Receives one message that must be there; its text. */
 Text read_message(Socket &socket);
+/** Receives @p size bytes of what is there into a buffer that is as large. */
+Text read_some(Socket &socket, std::size_t size, int flags = MSG_DONTWAIT);
 /** Is anything to be read? */
 bool is_readable(const Socket &socket);
 /** Does poll() report one of @p events now? Those it reports. */
 short poll_now(const Socket &socket, short events);
-/** Waits up to 10 s for one of @p events; those it reports. */
+/** Waits up to 10 s for one of @p events; those that woke it. */
 short poll_long(const Socket &socket, short events);
 
 /* --- Sockets ----------------------------------------------------------------- */
@@ -105,8 +119,41 @@ struct Pair {
 };
 Pair make_pair(int sender_flags = 0);
 
+/** An epoll set with one socket in it. */
+class Watch
+{
+public:
+	Watch(const Socket &socket, std::uint32_t events);
+	/** What is ready now, or by the time; 0 when nothing is. */
+	std::uint32_t ready(int wait_ms = 0);
+
+private:
+	glass::Fd epoll_;
+};
+
+/** A new socket of @p type; @p flags as SOCK_NONBLOCK. */
+Socket stream(int type, int flags = 0);
+/** One that listens, by default on a port that the kernel chooses. */
+Socket listener(int type, std::uint32_t port = GLASS_PORT_ANY, int backlog = SOMAXCONN);
+
+/** The two ends of a connection, and what it came from. */
+struct Connection {
+	Socket client;
+	Socket server;
+	Socket listening;
+};
+Connection connection(int type);
+
+/** Sends all of @p data; false with errno if it cannot. */
+bool send_all(Socket &socket, std::span<const std::byte> data);
+/** Receives @p size bytes, or as many as come before the end. */
+std::vector<std::byte> receive_all(Socket &socket, std::size_t size);
+
 /** Sends messages of @p size bytes without waiting until EAGAIN; how many fitted. */
 int fill(Socket &sender, std::size_t size, int first = 0);
+
+/** The same for a connection whose peer reads nothing, until that can take no more either. */
+int fill_connection(Socket &sender, std::size_t size);
 
 /** A port that nobody has: it was free a moment ago. */
 std::uint32_t free_port();
@@ -197,17 +244,25 @@ std::vector<std::string> lines_of(const std::string &path);
 /** A line's words. */
 std::vector<std::string> words_of(const std::string &line);
 
+/** Sets a file of /proc or /sys. */
+void write_file(const std::string &path, const std::string &text);
+
 /* Reads the next message: what SO_RXQ_OVFL tells with it, 0 where it tells nothing. */
 std::uint32_t read_overflow(Socket &socket);
 
 /*
- * Objects of the slab that datagram sockets come from. The free ones are given back
+ * Objects of the slab that sockets of a kind come from. The free ones are given back
  * first: those that a CPU keeps at hand count as used, and so do those that KASAN
  * keeps in quarantine.
  */
-std::size_t objects_in_slab();
+std::size_t objects_in_slab(const std::string &slab = "GLASS-DGRAM");
 /** /proc/net/glass_stat of this namespace: counter by name. */
 std::map<std::string, std::uint64_t> counters();
+/**
+ * What connections have lost or sent again in this namespace; empty when nothing. On a
+ * clean device it is, however busy the machine.
+ */
+std::string losses();
 
 } // namespace helper
 

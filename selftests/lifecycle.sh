@@ -138,6 +138,12 @@ test_unloading_works_with_a_namespace_in_use()
 	load_module
 	background unshare -n sleep 60
 	wait_until namespace_differs $!
+	# With a device of its own and one of somebody else's that carries Glass.
+	nsenter -t $! -n sh -ec "
+		glassctl dev add g1 node 7
+		ip link add va type veth peer name vb
+		glassctl dev attach va node 9
+		glassctl route add 12 dev va lladdr 02:00:00:00:00:0c"
 	rmmod glass
 	expect_no_trace
 	load_module

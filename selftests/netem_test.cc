@@ -9,34 +9,20 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <iostream>
-#include <memory>
 #include <sstream>
 #include <thread>
 
 #include "helper.h"
 #include "ktap.h"
+#include "network.h"
 
 namespace {
 
 using namespace helper;
 using namespace std::chrono_literals;
-
-/* Runs the lines as commands of tc; false when one of them fails. */
-bool tc(const std::string &lines)
-{
-	const std::unique_ptr<FILE, int (*)(FILE *)> pipe(::popen("tc -batch - 2>&1", "w"),
-							  [](FILE *) { return 0; });
-
-	if (!pipe)
-		return false;
-	std::fputs(lines.c_str(), pipe.get());
-	return ::pclose(pipe.get()) == 0;
-}
 
 /* A namespace of its own, with a qdisc on its glass0. */
 class Netem : public testing::Test
@@ -163,13 +149,17 @@ TEST_F(Netem, AFullQueueOfTheDeviceIsNoErrorOfTheSender)
 {
 	constexpr unsigned count = 20;
 
-	if (!tc("qdisc add dev glass0 root netem delay 50ms limit 2"))
+	if (!tc("qdisc add dev glass0 root netem delay 100ms limit 2"))
 		GTEST_SKIP() << "this kernel has no netem";
 	for (unsigned i = 0; i < count; i++)
 		EXPECT_EQ(must(pair.sender.send(bytes("x")), "send"), 1u);
 	EXPECT_EQ(counters().at("GlassOutFrames"), count);
-	EXPECT_EQ(counters().at("GlassOutDeviceDrops"), count - 2);
-	EXPECT_TRUE(comes_true([] { return counters().at("GlassInDelivered") == 2; }));
+	/* More than two get through if sending takes longer than the delay. */
+	const auto dropped = counters().at("GlassOutDeviceDrops");
+	EXPECT_GT(dropped, 0u);
+	EXPECT_LE(dropped, count - 2);
+	EXPECT_TRUE(comes_true(
+		[dropped] { return counters().at("GlassInDelivered") == count - dropped; }));
 	EXPECT_FALSE(pair.sender.take_error());
 }
 

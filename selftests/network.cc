@@ -9,6 +9,8 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <memory>
 #include <ostream>
 #include <thread>
 
@@ -165,6 +167,17 @@ Traffic traffic_of(const std::string &name)
 			return {std::stoull(words[2]), std::stoull(words[10])};
 	}
 	throw std::runtime_error("no counters of " + name);
+}
+
+bool tc(const std::string &lines)
+{
+	const std::unique_ptr<FILE, int (*)(FILE *)> pipe(::popen("tc -batch - 2>&1", "w"),
+							  [](FILE *) { return 0; });
+
+	if (!pipe)
+		return false;
+	std::fputs(lines.c_str(), pipe.get());
+	return ::pclose(pipe.get()) == 0;
 }
 
 /* --- Glass ------------------------------------------------------------------------ */

@@ -75,6 +75,8 @@ struct Traffic {
 };
 std::ostream &operator<<(std::ostream &out, const Traffic &traffic);
 Traffic traffic_of(const std::string &name);
+/** Runs the lines as commands of tc; false when one of them fails. */
+bool tc(const std::string &lines);
 
 /* --- Glass ------------------------------------------------------------------------ */
 

@@ -376,6 +376,19 @@ TEST_F(Raw, ASendMakesAHeader)
 	EXPECT_EQ(err(socket.send_to(bytes("x"), {any, 5000})), EINVAL);
 }
 
+TEST_F(Raw, AWildcardPortIsNobodysOnTheWire)
+{
+	Socket socket = raw(GLASS_PROTO_DGRAM);
+	std::array<std::byte, sizeof(glass_hdr) + 1> buffer;
+	glass_hdr header;
+
+	must(socket.send_to(bytes("x"), {1, any}), "send");
+	must(socket.receive(buffer), "the copy");
+	std::memcpy(&header, buffer.data(), sizeof(header));
+	EXPECT_EQ(be32toh(header.src_port), 0u);
+	EXPECT_EQ(be32toh(header.dst_port), 0u);
+}
+
 TEST_F(Raw, NobodyIsAskedBeforeASend)
 {
 	Socket socket = raw(GLASS_PROTO_DGRAM);

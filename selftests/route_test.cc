@@ -473,4 +473,33 @@ TEST_F(Route, ChangesAreToldInTheirNamespace)
 	EXPECT_EQ(events_of(watcher), Events{});
 }
 
+/* Who does not read in time is told so, once, and then hears what came before and after. */
+TEST_F(Route, AWatcherThatIsTooSlowIsTold)
+{
+	constexpr std::uint32_t first = 100;
+	constexpr std::uint32_t last = 300;
+	const int smallest = 0;
+	auto watcher = control();
+	auto changes = control();
+	const auto next_error = [&watcher] {
+		return err(watcher.next_events([](const RouteEvent &) {}));
+	};
+
+	must(watcher.watch_routes(), "watch");
+	must(::setsockopt(watcher.events_fd(), SOL_SOCKET, SO_RCVBUF, &smallest, sizeof(smallest)),
+	     "SO_RCVBUF");
+	add_veth("va", "vb", Namespace::current());
+	must(changes.attach_device(ifindex_of("va"), 9), "attach");
+	for (std::uint32_t node = first; node < last; node++)
+		must(changes.add_route(node, ifindex_of("va"), station), "add route");
+	EXPECT_EQ(next_error(), ENOBUFS);
+
+	const auto events = events_of(watcher);
+	ASSERT_FALSE(events.empty());
+	EXPECT_EQ(events.front(), "+9");
+	EXPECT_LT(events.size(), last - first);
+	must(changes.delete_route(first), "delete route");
+	EXPECT_EQ(events_of(watcher), std::vector<std::string>{"-" + std::to_string(first)});
+}
+
 } // namespace

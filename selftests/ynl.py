@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs the kernel tree's netlink client (tools/net/ynl) on lines of arguments.
+
+    ynl.py SPECIFICATION <LINES
+
+Each line holds the arguments of one call of cli.py, without blanks inside; what
+it prints goes to stdout, and then a line "exit N". One process makes all calls,
+because Python takes longer to start in an emulated guest than all of them. The
+words "listen GROUP" begin to collect a group's notifications; cli.py can do
+that only by sleeping. The word "heard" prints and forgets them.
+"""
+
+import json
+import sys
+
+import cli
+
+PLACE = ["--no-schema", "--spec", sys.argv[1], "--output-json"]
+cli.exit = sys.exit  # the interactive one closes stdin
+listener = cli.YnlFamily(sys.argv[1], "")
+
+for line in sys.stdin:
+    words = line.split()
+    if words[0] == "listen":
+        listener.ntf_subscribe(words[1])
+        continue
+    if words[0] == "heard":
+        listener.check_ntf()
+        for heard in listener.async_msg_queue:
+            print(json.dumps(heard, cls=cli.YnlEncoder))
+        listener.async_msg_queue.clear()
+        continue
+    sys.argv[1:] = PLACE + words
+    status = 0
+    try:
+        cli.main()
+    except SystemExit as end:
+        status = end.code
+    print("exit", status, flush=True)
