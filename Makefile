@@ -7,7 +7,7 @@ KERNEL ?= stock
 FILE   ?=
 T      ?=
 M      ?=
-export KERNEL FILE T GLASS_CACHE GLASS_SCALE GUESTS GUEST_CPUS GUEST_MEMORY
+export KERNEL FILE T GLASS_CACHE GLASS_SCALE GUESTS GUEST_CPUS GUEST_MEMORY GUEST_CLOCK
 
 .PHONY: all help modules userspace selftests run shell test test-long check \
 	mutants bare-test update clean

@@ -10,6 +10,12 @@
 #   BOOT_DRIVE=FILE     the guest sees the file as /dev/vda, read only
 #   BOOT_LAYERS=FILE... cpio archives, unpacked over the guest's files
 #   BOOT_ACCEL=kvm|tcg  default: what works here
+#   GUEST_CLOCK=host    guest time is this machine's (default), and emulated
+#                       processors run side by side
+#   GUEST_CLOCK=icount  guest time is counted in instructions, one per
+#                       nanosecond, and stands still for nothing: a busy machine
+#                       makes no test late, and a guest that only waits is there
+#                       at once; its processors take turns. Only emulated
 #   GUEST_CPUS, GUEST_MEMORY (MiB)
 
 # shellcheck source=qemu/lib.sh
@@ -18,6 +24,9 @@ load_kernel
 
 GUEST_CPUS=${GUEST_CPUS:-2}
 GUEST_MEMORY=${GUEST_MEMORY:-1536}
+GUEST_CLOCK=${GUEST_CLOCK:-host}
+[[ $GUEST_CLOCK == host || $GUEST_CLOCK == icount ]] ||
+	refuse "GUEST_CLOCK=$GUEST_CLOCK: it is host or icount"
 
 # A machine may have /dev/kvm, even make a VM with it, and still be unable to
 # run a kernel. So KVM is used only where the processor has it and a guest was
@@ -51,7 +60,13 @@ rm -f "$folder"/{verdict,console.log,monitor}
 cat "$BUILD/base.cpio" "$BUILD/tests.cpio" ${BOOT_LAYERS:-} >"$folder/initrd"
 
 accel=${BOOT_ACCEL:-$(find_accel)}
-[[ $accel == tcg ]] && accel=tcg,thread=multi
+clock=()
+if [[ $accel == tcg && $GUEST_CLOCK == icount ]]; then
+	accel=tcg,thread=single
+	clock=(-icount shift=0,sleep=off)
+elif [[ $accel == tcg ]]; then
+	accel=tcg,thread=multi
+fi
 
 # Without cx16: QEMU 7.2's emulation of it corrupts registers when there is
 # more than one thread. Without la57: with 5-level paging an interrupt in
@@ -62,7 +77,7 @@ accel=${BOOT_ACCEL:-$(find_accel)}
 # rcupdate and watchdog_thresh call it one after 100 s and 2 * 50 s.
 # shellcheck disable=SC2054 # the commas are QEMU's
 qemu=(
-	qemu-system-x86_64 -M q35 -accel "$accel" -cpu max,-cx16,-la57
+	qemu-system-x86_64 -M q35 -accel "$accel" "${clock[@]}" -cpu max,-cx16,-la57
 	-smp "$GUEST_CPUS" -m "$GUEST_MEMORY"
 	-nodefaults -no-user-config -display none -no-reboot
 	-kernel "$KERNEL_DIR/root/boot/vmlinuz-$KERNEL_ABI"

@@ -291,7 +291,7 @@ def expected_skips(path):
 
 
 def show_program(program, seconds=None):
-    """The line that a finished program gets."""
+    """The line that a finished program gets, and what failed in it."""
     failed, skipped = program.count("failed"), program.count("skipped")
     if not program.cases:
         return
@@ -301,6 +301,12 @@ def show_program(program, seconds=None):
     word = "FAIL" if failed else "ok"
     text += f", {seconds:.1f} s" if seconds is not None else ""
     note(f"{word:4} {program.name:24} {text}")
+    for case in program.cases:
+        if case.status == "failed":
+            print(f"not ok {case.name}"
+                  + (f" ({case.reason})" if case.reason else ""))
+            for line in case.lines:
+                print("     | " + line, flush=True)
 
 
 def add_earlier(collection, path):
@@ -314,26 +320,25 @@ def add_earlier(collection, path):
                 show_program(ended)
 
 
-def show_failures(collection):
-    """The failed cases with their diagnostics, then the skipped ones."""
-    for case in collection.cases:
-        if case.status == "failed":
-            print(f"\nFAILED {case.program}: {case.name}"
-                  + (f" ({case.reason})" if case.reason else ""))
-            for line in case.lines:
-                print("   " + line)
+def show_outcome(collection):
+    """The skipped cases, then the failed ones."""
     for case in collection.cases:
         if case.status == "skipped":
             note(f"skipped {case.program}: {case.name} ({case.reason})")
+    for case in collection.cases:
+        if case.status == "failed":
+            print(f"FAILED {case.program}: {case.name}"
+                  + (f" ({case.reason})" if case.reason else ""))
 
 
 def run_guests(guests):
     """Runs guests side by side, each to its end.
 
-    Emulating several processors in as many threads, QEMU 7.2 lets a kernel
-    that patches its own code panic during boot, about once in 60 times ("Oops:
-    int3"). A guest that died before its first word, and so before glass.ko was
-    there, says nothing about Glass: it is booted once more.
+    Emulating several processors in as many threads, QEMU before 8.2 may keep
+    code that the kernel has patched since ("Oops: int3"): it takes the page
+    under its protection only after it translated it. About one boot in 60 dies
+    of that. A guest that died before its first word, and so before glass.ko
+    was there, says nothing about Glass: it is booted once more.
     """
     selector = selectors.DefaultSelector()
     running = []
@@ -439,7 +444,7 @@ def main():
         collection.forbid_skips(expected_skips(args.expected_skips))
     if args.tests and not collection.cases and not faults:
         faults.append("there is no such test")
-    show_failures(collection)
+    show_outcome(collection)
     for fault in faults:
         print("FAILED " + fault)
     failed = collection.count("failed") + len(faults)

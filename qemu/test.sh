@@ -8,6 +8,7 @@
 #   GLASS_SCALE   how much the tests do: 1 (make test), 10 (make test-long)
 #   GUESTS        how many guests share the programs; default: as many as
 #                 this machine has processors (at most 4) and memory for
+#   GUEST_CLOCK   icount (default here) or host: see boot.sh
 #   CI=true       a skip is a failure unless selftests/expected-skips lists it
 
 # shellcheck source=qemu/lib.sh
@@ -16,6 +17,7 @@ load_kernel
 
 T=${T:-}
 export GLASS_SCALE=${GLASS_SCALE:-1}
+export GUEST_CLOCK=${GUEST_CLOCK:-icount}
 RUN=$BUILD/test
 LIST=$BUILD/kselftest/kselftest-list.txt
 
