@@ -45,7 +45,7 @@ test_cannot_be_deleted_nor_leave_its_namespace()
 {
 	expect_failure ip link del glass0
 	expect_words "Operation not supported" "$WORK/failure"
-	background unshare -n sleep 60
+	background_namespace
 	expect_failure ip link set glass0 netns $!
 	[ -e /sys/class/net/glass0 ]
 }

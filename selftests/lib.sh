@@ -106,10 +106,26 @@ wait_until()
 }
 
 # background COMMAND...: runs it; $! is its number. It ends with the case.
+# By SIGKILL: a shell that was forked and has not forgotten our traps yet would
+# take another signal for its own, and then run the command.
 background()
 {
 	"$@" &
-	defer "kill $! 2>/dev/null; wait $! 2>/dev/null"
+	defer "kill_below $!; kill -KILL $! 2>/dev/null; wait $! 2>/dev/null"
+}
+
+# is_elsewhere PID: is it in another network namespace than we?
+is_elsewhere()
+{
+	[ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+}
+
+# background_namespace: $! is a process in a network namespace of its own.
+background_namespace()
+{
+	need unshare
+	background unshare -n sleep 60
+	wait_until is_elsewhere $!
 }
 
 # expect_exit NUMBER STATUS: waits for a background process.

@@ -136,8 +136,7 @@ test_unloading_works_with_a_namespace_in_use()
 	begin
 	need unshare
 	load_module
-	background unshare -n sleep 60
-	wait_until namespace_differs $!
+	background_namespace
 	# With a device of its own and one of somebody else's that carries Glass.
 	nsenter -t $! -n sh -ec "
 		glassctl dev add g1 node 7
@@ -149,8 +148,6 @@ test_unloading_works_with_a_namespace_in_use()
 	load_module
 	nsenter -t $! -n ip -o link show glass0 | grep -q "NOARP,UP"
 }
-
-namespace_differs() { [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
 
 test_a_taken_slot_fails_the_load()
 {
