@@ -517,7 +517,7 @@ void glass_connected_splice_eof(struct socket *sock)
 	lock_sock(sk);
 	glass_tp(sk)->is_corked = false;
 	if (sk->sk_state == TCP_ESTABLISHED || sk->sk_state == TCP_CLOSE_WAIT)
-		glass_tx_push(sk);
+		glass_tx_push(sk, false);
 	release_sock(sk);
 }
 

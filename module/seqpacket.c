@@ -60,7 +60,7 @@ static int glass_seqpacket_sendmsg(struct sock *sk, struct msghdr *msg,
 		/* One message may go beyond the buffer, by its own size. */
 		if (sk_stream_memory_free(sk))
 			break;
-		glass_tx_push(sk);
+		glass_tx_push(sk, false);
 		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 		err = sk_stream_wait_memory(sk, &timeo);
 		if (err)
@@ -68,7 +68,7 @@ static int glass_seqpacket_sendmsg(struct sock *sk, struct msghdr *msg,
 	}
 	tp->is_corked = msg->msg_flags & MSG_MORE;
 	err = record_append(sk, msg, len);
-	glass_tx_push(sk);
+	glass_tx_push(sk, false);
 	if (!err)
 		err = len;
 out:

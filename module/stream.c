@@ -36,21 +36,21 @@ static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	tp->is_corked = msg->msg_flags & MSG_MORE;
 	/* It may end what MSG_MORE held back. */
 	if (!len)
-		glass_tx_push(sk);
+		glass_tx_push(sk, false);
 	while (copied < len) {
 		n = glass_tx_append(sk, &msg->msg_iter,
 				    min_t(size_t, len - copied,
 					  GLASS_STREAM_BATCH * tp->mss), false);
 		if (n > 0) {
 			copied += n;
-			glass_tx_push(sk);
+			glass_tx_push(sk, false);
 			continue;
 		}
 		if (n < 0) {
 			err = n;
 			break;
 		}
-		glass_tx_push(sk);
+		glass_tx_push(sk, false);
 		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 		err = sk_stream_wait_memory(sk, &timeo);
 		/* After a part, an error is for the next call to tell. */

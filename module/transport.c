@@ -779,7 +779,7 @@ void glass_transport_shutdown(struct sock *sk, int how)
 	}
 	if (!glass_tcb_is_synchronized(&tp->tcb) || sk->sk_state == TCP_SYN_RECV)
 		return;
-	glass_tx_push(sk);
+	glass_tx_push(sk, false);
 	if (tp->ack_owed)
 		glass_tx_send_ack(sk);
 }
@@ -830,7 +830,7 @@ static void close_connection(struct sock *sk)
 	glass_tcb_shutdown(&tp->tcb);
 	glass_transport_set_state(sk);
 	if (sk->sk_state != TCP_SYN_RECV)
-		glass_tx_push(sk);
+		glass_tx_push(sk, false);
 }
 
 /**

@@ -6,7 +6,9 @@
  * what a socket adds: the bytes, the timers, the memory, and who is told.
  *
  *	transport.c	life of a connection, its timers, its end
- *	transport_tx.c	what was written: to segments, and again if lost
+ *	transport_segment.c	segments, one by one
+ *	transport_tx.c	what was written: to segments
+ *	transport_recovery.c	what was acknowledged, and what is lost
  *	transport_rx.c	segments: to the reader, and what they acknowledge
  *	listen.c	half-open connections and those not yet accepted
  *	timewait.c	connections that no socket has any more
@@ -162,6 +164,11 @@ struct glass_tx_cb {
 #define GLASS_TX_SACKED	2	/* arrived, with something missing before it */
 #define GLASS_TX_LOST	3	/* to be sent again */
 
+/* In front of the payload: link layer, Glass header, the longest segment's. */
+#define GLASS_TX_HEADROOM \
+	L1_CACHE_ALIGN(LL_MAX_HEADER + sizeof(struct glass_hdr) + \
+		       GLASS_SEG_HDR_MAX)
+
 static inline struct glass_tx_cb *glass_tx_cb(struct sk_buff *skb)
 {
 	BUILD_BUG_ON(sizeof(struct glass_tx_cb) > sizeof(skb->cb));
@@ -228,7 +235,7 @@ void glass_transport_info(const struct sock *sk, struct glass_info *info);
 void glass_transport_key(const struct sock *sk, struct glass_conn_key *key);
 u32 glass_transport_iss(struct net *net, const struct glass_conn_key *key);
 
-/* transport_tx.c */
+/* transport_segment.c */
 enum glass_drop glass_segment_read(const struct sk_buff *skb,
 				   struct glass_segment *seg);
 void glass_segment_key(const struct sk_buff *skb, struct glass_conn_key *key);
@@ -236,19 +243,30 @@ int glass_segment_send(struct net *net, const struct glass_conn_key *key,
 		       const struct glass_segment *seg);
 u32 glass_segment_mss(struct net *net, struct glass_flow *flow, int *err);
 bool glass_segment_send_reset(struct net *net, struct sk_buff *skb);
+struct sk_buff *glass_segment_alloc(void);
+void glass_segment_transmit(struct sock *sk, struct sk_buff *skb,
+			    struct glass_segment *seg);
+u32 glass_tx_mss(struct sock *sk, int *err);
 void glass_tx_send_syn(struct sock *sk);
 void glass_tx_send_ack(struct sock *sk);
 void glass_tx_send_probe(struct sock *sk);
 void glass_tx_send_reset(struct sock *sk, struct glass_segment *reset);
-void glass_tx_push(struct sock *sk);
+
+/* transport_tx.c */
+ssize_t glass_tx_append(struct sock *sk, struct iov_iter *from, size_t len,
+			bool force);
+void glass_tx_truncate(struct sock *sk, u32 end);
+void glass_tx_free(struct sock *sk, struct sk_buff *skb);
+void glass_tx_purge(struct sock *sk);
+void glass_tx_push(struct sock *sk, bool force);
+void glass_tx_push_lost(struct sock *sk);
+void glass_tx_send_fin(struct sock *sk);
+void glass_tx_arm_timer(struct sock *sk, bool restart);
+
+/* transport_recovery.c */
 void glass_tx_acked(struct sock *sk, const struct glass_segment *seg,
 		    const struct glass_tcb_result *result);
 void glass_tx_timeout(struct sock *sk);
-void glass_tx_purge(struct sock *sk);
-void glass_tx_truncate(struct sock *sk, u32 end);
-ssize_t glass_tx_append(struct sock *sk, struct iov_iter *from, size_t len,
-			bool force);
-u32 glass_tx_mss(struct sock *sk, int *err);
 
 /* listen.c */
 int glass_listen_start(struct sock *sk, int backlog);

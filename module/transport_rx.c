@@ -478,7 +478,7 @@ static void rx_answer(struct sock *sk, struct glass_tcb_result *result)
 		return;
 	/* A payload that is dropped may have come with news for the sender. */
 	if (!result->drop || actions & (GLASS_TCB_ACKED | GLASS_TCB_WINDOW))
-		glass_tx_push(sk);
+		glass_tx_push(sk, false);
 	rx_acknowledge(sk, actions);
 }
 

@@ -63,6 +63,7 @@ accel=${BOOT_ACCEL:-$(find_accel)}
 clock=()
 if [[ $accel == tcg && $GUEST_CLOCK == icount ]]; then
 	accel=tcg,thread=single
+	# shellcheck disable=SC2054 # the comma is QEMU's
 	clock=(-icount shift=0,sleep=off)
 elif [[ $accel == tcg ]]; then
 	accel=tcg,thread=multi
