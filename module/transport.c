@@ -72,18 +72,17 @@ static void transport_keepalive(struct sock *sk)
 	if (glass_tcb_in_flight(&tp->tcb) || sk->sk_send_head)
 		silence = 0;
 	if (silence < idle) {
-		tp->probes = 0;
 		glass_transport_set_deadline(sk, GLASS_DEADLINE_KEEPALIVE,
 					     idle - silence);
 		return;
 	}
-	if (tp->probes >= tp->keep_count ||
+	if (tp->keep_probes >= tp->keep_count ||
 	    (tp->user_timeout &&
 	     silence >= idle + msecs_to_jiffies(tp->user_timeout))) {
 		glass_transport_reset(sk, ETIMEDOUT);
 		return;
 	}
-	tp->probes++;
+	tp->keep_probes++;
 	glass_tx_send_probe(sk);
 	glass_transport_set_deadline(sk, GLASS_DEADLINE_KEEPALIVE,
 				     tp->keep_interval * HZ);
@@ -246,6 +245,7 @@ static void transport_forget(struct sock *sk)
 	tp->progress = jiffies;
 	tp->heard = jiffies;
 	tp->probes = 0;
+	tp->keep_probes = 0;
 	tp->retransmits = 0;
 	INIT_LIST_HEAD(&tp->requests);
 	tp->request_count = 0;

@@ -71,7 +71,9 @@ enum glass_deadline {
  * @progress: jiffies when the peer last acknowledged something, or when
  *	something was written or sent with nothing in flight
  * @heard: jiffies when the last segment came
- * @probes: keepalive and window probes that were not answered
+ * @probes: of a closed window, or of what is held in this machine, since the
+ *	peer last acknowledged something
+ * @keep_probes: keepalive probes since @heard
  * @user_timeout: milliseconds without progress until the connection is given
  *	up; 0: the namespace's default
  * @keep_idle: seconds of silence before the first keepalive probe
@@ -124,6 +126,7 @@ struct glass_transport {
 	unsigned long		progress;
 	unsigned long		heard;
 	u8			probes;
+	u8			keep_probes;
 	u32			user_timeout;
 	u32			keep_idle;
 	u32			keep_interval;

@@ -517,8 +517,10 @@ void glass_transport_rcv(struct sock *sk, struct sk_buff *skb)
 
 	glass_tcb_input(&tp->tcb, &seg, glass_clock(), &result);
 	drop = result.drop;
-	if (!drop || result.actions & GLASS_TCB_ACK_NOW)
+	if (!drop || result.actions & GLASS_TCB_ACK_NOW) {
 		tp->heard = jiffies;
+		tp->keep_probes = 0;
+	}
 	if (!rx_ends(sk, &result)) {
 		is_taken = rx_segment(sk, skb, &seg, &result);
 		rx_answer(sk, &result);

@@ -21,7 +21,8 @@ namespace helper {
 namespace {
 
 constexpr std::chrono::seconds long_wait(10);
-constexpr std::chrono::milliseconds nap(1);
+constexpr std::chrono::milliseconds shortest_nap(1);
+constexpr std::chrono::milliseconds longest_nap(64);
 
 glass::Result<void> ask(glass::NetlinkRequest &request)
 {
@@ -195,11 +196,13 @@ long module_references()
 bool eventually(const std::function<bool()> &is_so)
 {
 	const auto end = std::chrono::steady_clock::now() + long_wait;
+	auto nap = shortest_nap;
 
 	while (!is_so()) {
 		if (std::chrono::steady_clock::now() > end)
 			return false;
 		std::this_thread::sleep_for(nap);
+		nap = std::min(2 * nap, longest_nap);
 	}
 	return true;
 }
