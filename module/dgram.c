@@ -6,6 +6,7 @@
 #include <linux/sockios.h>
 #include <asm/ioctls.h>
 
+#include "cred.h"
 #include "glass.h"
 #include "output.h"
 #include "protosw.h"
@@ -66,6 +67,7 @@ static int glass_dgram_disconnect(struct sock *sk, int flags)
 	sock_owned_by_me(sk);
 	glass_room_unwatch(sk);
 	glass_addr_set(&gs->remote, GLASS_ADDR_NONE);
+	glass_cred_forget_peer(sk);
 	WRITE_ONCE(sk->sk_state, TCP_CLOSE);
 	if (!(sk->sk_userlocks & SOCK_BINDADDR_LOCK))
 		WRITE_ONCE(gs->local.node, GLASS_NODE_ANY);
@@ -96,6 +98,7 @@ static void dgram_pair_join(struct socket *sock, const struct sock *other)
 
 	lock_sock(sk);
 	dgram_join(sk, peer, GLASS_NODE_LOCAL);
+	glass_cred_set_peer(sk);
 	sock->state = SS_CONNECTED;
 	release_sock(sk);
 }

@@ -193,6 +193,8 @@ static struct sock *child_create(struct sock *sk,
 	if (!child)
 		return NULL;
 	gs = glass_sk(child);
+	/* Somebody may have held the listener's when it was copied. */
+	spin_lock_init(&child->sk_peer_lock);
 	RCU_INIT_POINTER(gs->port, NULL);
 	gs->tap = NULL;
 	gs->route.generation = 0;
@@ -386,6 +388,7 @@ int glass_listen_start(struct sock *sk, int backlog)
 	int err;
 
 	WRITE_ONCE(sk->sk_max_ack_backlog, backlog);
+	glass_cred_set(&tp->own);
 	if (sk->sk_state == TCP_LISTEN)
 		return 0;
 	err = glass_port_join_group(sk);

@@ -217,6 +217,7 @@ static void transport_destruct(struct sock *sk)
 	WARN_ON_ONCE(sk->sk_wmem_queued);
 	WARN_ON_ONCE(sk->sk_forward_alloc);
 	WARN_ON_ONCE(glass_tp(sk)->conn);
+	glass_cred_clear(&glass_tp(sk)->own);
 }
 
 /* Nothing is known of a connection; options are kept. */
@@ -263,6 +264,7 @@ void glass_transport_init_state(struct sock *sk)
 {
 	transport_forget(sk);
 	timer_setup(&sk->sk_timer, transport_timer, 0);
+	glass_cred_init(&glass_tp(sk)->own);
 }
 
 /**
@@ -495,6 +497,7 @@ int glass_transport_connect(struct sock *sk, const struct glass_addr *peer)
 	err = transport_join(sk, peer, true, &iss);
 	if (err)
 		return err;
+	glass_cred_set(&tp->own);
 	glass_tcb_connect(&tp->tcb, iss);
 	glass_transport_set_state(sk);
 	glass_stats_inc(sock_net(sk), GLASS_MIB_ACTIVE_OPENS);
@@ -533,6 +536,7 @@ int glass_transport_join_pair(struct sock *sk, const struct sock *other,
 	/* What the other side is told by the same call on it. */
 	glass_tcb_open_window(&tp->tcb, tp->window_floor, 0);
 	tp->peer_max_record = window;
+	glass_cred_set_peer(sk);
 	glass_transport_established(sk);
 	return 0;
 }
@@ -745,6 +749,7 @@ int glass_transport_disconnect(struct sock *sk, int flags)
 	sock_reset_flag(sk, SOCK_DONE);
 
 	glass_addr_set(&tp->gs.remote, GLASS_ADDR_NONE);
+	glass_cred_forget_peer(sk);
 	tp->gs.route.generation = 0;
 	if (!(sk->sk_userlocks & SOCK_BINDADDR_LOCK))
 		WRITE_ONCE(tp->gs.local.node, GLASS_NODE_ANY);

@@ -23,6 +23,7 @@
 
 #include "congestion.h"
 #include "conn.h"
+#include "cred.h"
 #include "glass.h"
 #include "rtt.h"
 #include "segment.h"
@@ -46,6 +47,7 @@ enum glass_deadline {
  * @rtt: round-trip time
  * @cc: congestion window
  * @conn: the entry in the connection table, or NULL
+ * @own: who connected or listens, for the peer's SO_PEERCRED
  * @out_of_order: received ahead of what is missing, by sequence number, not
  *	overlapping
  * @mss: payload of a full segment on the way to the peer, in bytes
@@ -102,6 +104,7 @@ struct glass_transport {
 	struct glass_rtt	rtt;
 	struct glass_congestion	cc;
 	struct glass_conn	*conn;
+	struct glass_cred	own;
 	struct sk_buff_head	out_of_order;
 
 	u32			mss;

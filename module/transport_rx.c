@@ -391,6 +391,7 @@ static bool rx_segment(struct sock *sk, struct sk_buff *skb,
 		if (seg->flags & GLASS_SEG_SYN)
 			glass_transport_set_peer(sk, seg->max_payload,
 						 seg->max_record);
+		glass_cred_learn_peer(sk, skb);
 		glass_transport_established(sk);
 	}
 	if (result->actions & (GLASS_TCB_ACKED | GLASS_TCB_WINDOW) ||
