@@ -3,6 +3,8 @@
 
 #include <linux/random.h>
 #include <linux/sched/signal.h>
+#include <linux/sockios.h>
+#include <asm/ioctls.h>
 
 #include "addr.h"
 #include "glass.h"
@@ -532,17 +534,49 @@ void glass_connected_has_read(struct sock *sk)
 	glass_rx_make_room(sk);
 }
 
+/**
+ * glass_connected_ioctl - for proto.ioctl
+ * @sk: the socket
+ * @cmd: the request
+ * @karg: its answer
+ * @count_unread: what SIOCINQ tells of this type; the socket lock is held
+ *
+ * Context: process, may sleep; no lock held.
+ * Return: 0, -EINVAL for a listener, or -ENOIOCTLCMD.
+ */
+int glass_connected_ioctl(struct sock *sk, int cmd, int *karg,
+			  int (*count_unread)(struct sock *sk))
+{
+	int err = 0;
+
+	lock_sock(sk);
+	switch (cmd) {
+	case SIOCINQ:
+		*karg = count_unread(sk);
+		break;
+	case SIOCOUTQ:
+		*karg = glass_transport_unacked(sk);
+		break;
+	default:
+		err = -ENOIOCTLCMD;
+	}
+	if (sk->sk_state == TCP_LISTEN && !err)
+		err = -EINVAL;
+	release_sock(sk);
+	return err;
+}
+
 /* --- Options ------------------------------------------------------------------- */
 
 static int set_number(struct sock *sk, u32 *where, u32 min, u32 max,
 		      sockptr_t optval, unsigned int optlen)
 {
 	int value;
+	int err;
 
-	if (optlen < sizeof(value))
-		return -EINVAL;
-	if (copy_from_sockptr(&value, optval, sizeof(value)))
-		return -EFAULT;
+	err = glass_option_read(&value, optval, optlen);
+	if (err)
+		return err;
 	if (value < (int)min || value > (int)max)
 		return -EINVAL;
 	lock_sock(sk);
@@ -557,11 +591,11 @@ static int set_number(struct sock *sk, u32 *where, u32 min, u32 max,
 static int set_reuseport(struct sock *sk, sockptr_t optval, unsigned int optlen)
 {
 	int value;
+	int err;
 
-	if (optlen < sizeof(value))
-		return -EINVAL;
-	if (copy_from_sockptr(&value, optval, sizeof(value)))
-		return -EFAULT;
+	err = glass_option_read(&value, optval, optlen);
+	if (err)
+		return err;
 	lock_sock(sk);
 	sk->sk_reuseport = !!value;
 	release_sock(sk);
@@ -627,21 +661,6 @@ int glass_connected_setsockopt(struct sock *sk, int level, int optname,
 	}
 }
 
-static int get_bytes(const void *value, int size, char __user *optval,
-		     int __user *optlen)
-{
-	int len;
-
-	if (get_user(len, optlen))
-		return -EFAULT;
-	if (len < 0)
-		return -EINVAL;
-	len = min(len, size);
-	if (put_user(len, optlen) || copy_to_user(optval, value, len))
-		return -EFAULT;
-	return 0;
-}
-
 /**
  * glass_connected_getsockopt - proto.getsockopt
  * @sk: the socket
@@ -679,9 +698,9 @@ int glass_connected_getsockopt(struct sock *sk, int level, int optname,
 		lock_sock(sk);
 		glass_transport_info(sk, &info);
 		release_sock(sk);
-		return get_bytes(&info, sizeof(info), optval, optlen);
+		return glass_option_write(&info, sizeof(info), optval, optlen);
 	default:
 		return -ENOPROTOOPT;
 	}
-	return get_bytes(&value, sizeof(value), optval, optlen);
+	return glass_option_write(&value, sizeof(value), optval, optlen);
 }

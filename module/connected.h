@@ -38,6 +38,8 @@ int glass_connected_prot_connect(struct sock *sk,
 				 struct sockaddr_unsized *uaddr, int len);
 struct sock *glass_connected_prot_accept(struct sock *sk,
 					 struct proto_accept_arg *arg);
+int glass_connected_ioctl(struct sock *sk, int cmd, int *karg,
+			  int (*count_unread)(struct sock *sk));
 int glass_connected_setsockopt(struct sock *sk, int level, int optname,
 			       sockptr_t optval, unsigned int optlen);
 int glass_connected_getsockopt(struct sock *sk, int level, int optname,

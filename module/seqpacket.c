@@ -6,8 +6,6 @@
 #include "seqpacket.h"
 
 #include <linux/module.h>
-#include <linux/sockios.h>
-#include <asm/ioctls.h>
 
 #include "connected.h"
 #include "memory.h"
@@ -185,28 +183,19 @@ static __poll_t glass_seqpacket_poll(struct file *file, struct socket *sock,
 	return glass_connected_poll(file, sock, wait, seqpacket_is_readable);
 }
 
+/* Of the next message only. */
+static int seqpacket_unread(struct sock *sk)
+{
+	u32 flags_len;
+
+	return record_is_complete(sk, &flags_len) ?
+	       flags_len & GLASS_RECORD_LEN : 0;
+}
+
 /* proto.ioctl. Process context; no lock held. */
 static int glass_seqpacket_ioctl(struct sock *sk, int cmd, int *karg)
 {
-	u32 flags_len;
-	int err = 0;
-
-	lock_sock(sk);
-	switch (cmd) {
-	case SIOCINQ:
-		*karg = record_is_complete(sk, &flags_len) ?
-			flags_len & GLASS_RECORD_LEN : 0;
-		break;
-	case SIOCOUTQ:
-		*karg = glass_transport_unacked(sk);
-		break;
-	default:
-		err = -ENOIOCTLCMD;
-	}
-	if (sk->sk_state == TCP_LISTEN && !err)
-		err = -EINVAL;
-	release_sock(sk);
-	return err;
+	return glass_connected_ioctl(sk, cmd, karg, seqpacket_unread);
 }
 
 GLASS_SHIM_RECVMSG(glass_seqpacket_recvmsg);

@@ -303,24 +303,67 @@ int glass_sk_cmsg_read(struct sock *sk, struct msghdr *msg,
 }
 
 /**
- * glass_sk_set_flag - setsockopt(2) of a truth value
- * @sk: the socket
- * @flag: where it is kept
+ * glass_option_read - the number that setsockopt(2) was given
+ * @value: filled in
  * @optval: an int
  * @optlen: bytes of it; more than an int is accepted
  *
- * Context: process, may sleep; no lock held.
+ * Context: process, may sleep.
  * Return: 0, -EINVAL or -EFAULT.
+ */
+int glass_option_read(int *value, sockptr_t optval, unsigned int optlen)
+{
+	if (optlen < sizeof(*value))
+		return -EINVAL;
+	if (copy_from_sockptr(value, optval, sizeof(*value)))
+		return -EFAULT;
+	return 0;
+}
+
+/**
+ * glass_option_write - answer getsockopt(2)
+ * @value: the option's value
+ * @size: bytes of it
+ * @optval: it goes here, or as much of it as there is room for
+ * @optlen: room in bytes; set to what was written
+ *
+ * Context: process, may sleep.
+ * Return: 0, -EINVAL or -EFAULT.
+ */
+int glass_option_write(const void *value, int size, char __user *optval,
+		       int __user *optlen)
+{
+	int len;
+
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (len < 0)
+		return -EINVAL;
+	len = min(len, size);
+	if (put_user(len, optlen) || copy_to_user(optval, value, len))
+		return -EFAULT;
+	return 0;
+}
+
+/**
+ * glass_sk_set_flag - setsockopt(2) of a truth value
+ * @sk: the socket
+ * @flag: where it is kept
+ * @optval: as for glass_option_read()
+ * @optlen: likewise
+ *
+ * Context: process, may sleep; no lock held.
+ * Return: as glass_option_read().
  */
 int glass_sk_set_flag(struct sock *sk, bool *flag, sockptr_t optval,
 		      unsigned int optlen)
 {
 	int value;
+	int err;
 
-	if (optlen < sizeof(value))
-		return -EINVAL;
-	if (copy_from_sockptr(&value, optval, sizeof(value)))
-		return -EFAULT;
+	err = glass_option_read(&value, optval, optlen);
+	if (err)
+		return err;
 	lock_sock(sk);
 	WRITE_ONCE(*flag, !!value);
 	release_sock(sk);
@@ -330,25 +373,17 @@ int glass_sk_set_flag(struct sock *sk, bool *flag, sockptr_t optval,
 /**
  * glass_sk_get_flag - getsockopt(2) of a truth value
  * @flag: the value
- * @optval: an int goes here, or as much of it as there is room for
- * @optlen: room in bytes; set to what was written
+ * @optval: as for glass_option_write()
+ * @optlen: likewise
  *
  * Context: process, may sleep.
- * Return: 0, -EINVAL or -EFAULT.
+ * Return: as glass_option_write().
  */
 int glass_sk_get_flag(bool flag, char __user *optval, int __user *optlen)
 {
 	int value = flag;
-	int len;
 
-	if (get_user(len, optlen))
-		return -EFAULT;
-	if (len < 0)
-		return -EINVAL;
-	len = min_t(int, len, sizeof(value));
-	if (put_user(len, optlen) || copy_to_user(optval, &value, len))
-		return -EFAULT;
-	return 0;
+	return glass_option_write(&value, sizeof(value), optval, optlen);
 }
 
 /**

@@ -14,6 +14,9 @@
 #include "compat.h"
 
 void glass_sk_init(struct sock *sk);
+int glass_option_read(int *value, sockptr_t optval, unsigned int optlen);
+int glass_option_write(const void *value, int size, char __user *optval,
+		       int __user *optlen);
 int glass_sk_set_flag(struct sock *sk, bool *flag, sockptr_t optval,
 		      unsigned int optlen);
 int glass_sk_get_flag(bool flag, char __user *optval, int __user *optlen);

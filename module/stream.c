@@ -3,8 +3,6 @@
 #include "stream.h"
 
 #include <linux/module.h>
-#include <linux/sockios.h>
-#include <asm/ioctls.h>
 
 #include "connected.h"
 #include "memory.h"
@@ -150,27 +148,15 @@ static __poll_t glass_stream_poll(struct file *file, struct socket *sock,
 	return glass_connected_poll(file, sock, wait, stream_is_readable);
 }
 
+static int stream_unread(struct sock *sk)
+{
+	return glass_tp(sk)->unread;
+}
+
 /* proto.ioctl. Process context; no lock held. */
 static int glass_stream_ioctl(struct sock *sk, int cmd, int *karg)
 {
-	struct glass_transport *tp = glass_tp(sk);
-	int err = 0;
-
-	lock_sock(sk);
-	switch (cmd) {
-	case SIOCINQ:
-		*karg = tp->unread;
-		break;
-	case SIOCOUTQ:
-		*karg = glass_transport_unacked(sk);
-		break;
-	default:
-		err = -ENOIOCTLCMD;
-	}
-	if (sk->sk_state == TCP_LISTEN && !err)
-		err = -EINVAL;
-	release_sock(sk);
-	return err;
+	return glass_connected_ioctl(sk, cmd, karg, stream_unread);
 }
 
 GLASS_SHIM_RECVMSG(glass_stream_recvmsg);
