@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "helper.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <net/if.h>
 #include <poll.h>
@@ -10,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
@@ -398,6 +401,32 @@ void set_device_mtu(int mtu)
 
 	request.ifr_mtu = mtu;
 	must(::ioctl(fd.get(), SIOCSIFMTU, &request), "SIOCSIFMTU");
+}
+
+std::string module_path(const std::string &name)
+{
+	utsname system;
+
+	must(::uname(&system), "uname");
+	return std::string("/lib/modules/") + system.release + "/extra/" + name + ".ko";
+}
+
+bool module_is_loaded(const std::string &name)
+{
+	return std::filesystem::exists("/sys/module/" + name);
+}
+
+Errno load_module(const std::string &name, const std::string &parameters)
+{
+	const glass::Fd file(static_cast<int>(
+		must(::open(module_path(name).c_str(), O_RDONLY | O_CLOEXEC), "module file")));
+
+	return err(::syscall(SYS_finit_module, file.get(), parameters.c_str(), 0));
+}
+
+Errno unload_module(const std::string &name)
+{
+	return err(::syscall(SYS_delete_module, name.c_str(), O_NONBLOCK));
 }
 
 std::vector<std::string> lines_of(const std::string &path)

@@ -239,6 +239,14 @@ void set_device_up(bool up, const char *device = "glass0");
 /** Sets the MTU of glass0, in bytes. */
 void set_device_mtu(int mtu);
 
+/** Where the guest has a module of ours. */
+std::string module_path(const std::string &name);
+bool module_is_loaded(const std::string &name);
+/** finit_module(2), with the module's @p parameters. */
+Errno load_module(const std::string &name, const std::string &parameters = "");
+/** delete_module(2), which refuses one that is in use. */
+Errno unload_module(const std::string &name);
+
 /** The lines of a small file, as those in /proc. */
 std::vector<std::string> lines_of(const std::string &path);
 /** A line's words. */

@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,32 +24,6 @@ using namespace helper;
 constexpr const char *module_name = "glass_test_proto";
 constexpr int test_protocol = 77;
 constexpr std::uint32_t any = 0xffffffff;
-
-std::string module_path(const std::string &name)
-{
-	utsname system;
-
-	must(::uname(&system), "uname");
-	return std::string("/lib/modules/") + system.release + "/extra/" + name + ".ko";
-}
-
-bool is_loaded(const std::string &name)
-{
-	return std::filesystem::exists("/sys/module/" + name);
-}
-
-Errno load(const std::string &name, const std::string &parameters = "")
-{
-	const glass::Fd file(static_cast<int>(
-		must(::open(module_path(name).c_str(), O_RDONLY | O_CLOEXEC), "module file")));
-
-	return err(::syscall(SYS_finit_module, file.get(), parameters.c_str(), 0));
-}
-
-Errno unload(const std::string &name)
-{
-	return err(::syscall(SYS_delete_module, name.c_str(), O_NONBLOCK));
-}
 
 Errno try_socket(int type, int protocol)
 {
@@ -71,8 +44,8 @@ protected:
 
 	static void remove()
 	{
-		if (is_loaded(module_name)) {
-			EXPECT_EQ(unload(module_name), 0);
+		if (module_is_loaded(module_name)) {
+			EXPECT_EQ(unload_module(module_name), 0);
 		}
 	}
 	static Socket test_socket(std::uint32_t port = any)
@@ -103,9 +76,9 @@ TEST_F(Switch, TellsTypesAndProtocolsApart)
 
 TEST_F(Switch, ASocketLoadsItsProtocol)
 {
-	EXPECT_FALSE(is_loaded(module_name));
+	EXPECT_FALSE(module_is_loaded(module_name));
 	const Socket socket = test_socket();
-	EXPECT_TRUE(is_loaded(module_name));
+	EXPECT_TRUE(module_is_loaded(module_name));
 	EXPECT_TRUE(is_registered());
 	EXPECT_EQ(must(socket.option(SOL_SOCKET, SO_PROTOCOL), "SO_PROTOCOL"), test_protocol);
 	EXPECT_EQ(must(dgram().option(SOL_SOCKET, SO_PROTOCOL), "SO_PROTOCOL"), GLASS_PROTO_DGRAM)
@@ -125,10 +98,10 @@ TEST_F(Switch, WithoutTheModuleThereIsNoProtocol)
 
 TEST_F(Switch, PermanentEntriesStay)
 {
-	EXPECT_EQ(load(module_name, "protocol=2"), EPERM);
-	EXPECT_EQ(load(module_name, "protocol=256"), EINVAL);
-	EXPECT_EQ(load(module_name, "type=11"), EINVAL);
-	EXPECT_FALSE(is_loaded(module_name));
+	EXPECT_EQ(load_module(module_name, "protocol=2"), EPERM);
+	EXPECT_EQ(load_module(module_name, "protocol=256"), EINVAL);
+	EXPECT_EQ(load_module(module_name, "type=11"), EINVAL);
+	EXPECT_FALSE(module_is_loaded(module_name));
 	EXPECT_FALSE(is_registered());
 	Pair pair = make_pair();
 	must(pair.sender.send(bytes("x")), "send");
@@ -137,7 +110,7 @@ TEST_F(Switch, PermanentEntriesStay)
 
 TEST_F(Switch, AModuleMayBringAType)
 {
-	ASSERT_EQ(load(module_name, "type=4"), 0);
+	ASSERT_EQ(load_module(module_name, "type=4"), 0);
 	const Socket socket = must(Socket::create(4), "socket");
 	EXPECT_EQ(must(socket.option(SOL_SOCKET, SO_PROTOCOL), "SO_PROTOCOL"), test_protocol);
 	EXPECT_EQ(try_socket(4, test_protocol), 0);
@@ -190,10 +163,10 @@ TEST_F(Switch, ItsFramesComeInWithIt)
 	frame.protocol = test_protocol;
 	injector.send(frame.bytes());
 	EXPECT_EQ(counters().at("GlassDropProtocol"), 1u);
-	ASSERT_EQ(load(module_name), 0);
+	ASSERT_EQ(load_module(module_name), 0);
 	injector.send(frame.bytes());
 	EXPECT_EQ(counters().at("GlassDropPort"), 1u);
-	ASSERT_EQ(unload(module_name), 0);
+	ASSERT_EQ(unload_module(module_name), 0);
 	injector.send(frame.bytes());
 	EXPECT_EQ(counters().at("GlassDropProtocol"), 2u);
 }
@@ -207,10 +180,10 @@ TEST_F(Switch, WhatAModuleTakesBackIsOnlyItsOwn)
 	echo.protocol = GLASS_PROTO_CONTROL;
 	echo.payload.resize(sizeof(glass_control_hdr));
 	echo.payload[0] = std::byte{GLASS_CONTROL_ECHO};
-	ASSERT_EQ(load(module_name, "protocol=7"), 0);
+	ASSERT_EQ(load_module(module_name, "protocol=7"), 0);
 	injector.send(echo.bytes());
 	EXPECT_EQ(counters().at("GlassControlOut"), 1u);
-	ASSERT_EQ(unload(module_name), 0);
+	ASSERT_EQ(unload_module(module_name), 0);
 	injector.send(echo.bytes());
 	EXPECT_EQ(counters().at("GlassControlOut"), 2u) << "echoes are the kernel's";
 	EXPECT_EQ(counters().at("GlassDropProtocol"), 0u);
@@ -220,14 +193,14 @@ TEST_F(Switch, OpenSocketsHoldBothModules)
 {
 	Socket socket = test_socket();
 
-	EXPECT_EQ(unload(module_name), EAGAIN);
-	EXPECT_EQ(unload("glass"), EAGAIN);
+	EXPECT_EQ(unload_module(module_name), EAGAIN);
+	EXPECT_EQ(unload_module("glass"), EAGAIN);
 	socket.close();
-	EXPECT_EQ(unload("glass"), EAGAIN) << "the protocol's module needs it";
-	EXPECT_EQ(unload(module_name), 0);
+	EXPECT_EQ(unload_module("glass"), EAGAIN) << "the protocol's module needs it";
+	EXPECT_EQ(unload_module(module_name), 0);
 	EXPECT_FALSE(is_registered());
-	EXPECT_EQ(unload("glass"), 0);
-	EXPECT_EQ(load("glass"), 0);
+	EXPECT_EQ(unload_module("glass"), 0);
+	EXPECT_EQ(load_module("glass"), 0);
 	EXPECT_EQ(try_socket(SOCK_DGRAM, test_protocol), 0) << "and again";
 }
 
@@ -236,10 +209,10 @@ TEST_F(Switch, AFrameOnItsWayHoldsItsModule)
 	Socket receiver = test_socket();
 
 	test_socket().send_to(bytes("left behind"), address_of(receiver)).value();
-	EXPECT_EQ(unload(module_name), EAGAIN);
+	EXPECT_EQ(unload_module(module_name), EAGAIN);
 	EXPECT_EQ(read_message(receiver), "left behind");
 	receiver.close();
-	EXPECT_EQ(unload(module_name), 0);
+	EXPECT_EQ(unload_module(module_name), 0);
 }
 
 } // namespace

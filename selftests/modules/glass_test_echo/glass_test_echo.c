@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A user of Glass inside the kernel: a thread that sends back what comes, one
+ * connection or message after the other. It speaks through what the core offers
+ * to the kernel's own users of any family (kernel_bind() and its like).
+ */
+#include <linux/glass.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/net.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+
+#include "compat.h"
+
+#define ECHO_SIZE	SZ_64K
+
+static ushort family;
+module_param(family, ushort, 0444);
+MODULE_PARM_DESC(family, "that Glass has");
+
+static ushort type = SOCK_STREAM;
+module_param(type, ushort, 0444);
+MODULE_PARM_DESC(type, "socket type, SOCK_*");
+
+static uint port = GLASS_PORT_ANY;
+module_param(port, uint, 0444);
+MODULE_PARM_DESC(port, "to bind; reads back as what was bound");
+
+static struct socket *echo_socket;
+static struct task_struct *echo_task;
+
+/* Sends back what comes until nothing does. For a datagram, that is one. */
+static int echo(struct socket *sock, void *buffer)
+{
+	struct sockaddr_glass peer;
+	int len;
+
+	do {
+		struct msghdr in = { .msg_name = &peer };
+		struct msghdr out = { .msg_flags = MSG_NOSIGNAL };
+		struct kvec data = { .iov_base = buffer, .iov_len = ECHO_SIZE };
+
+		len = kernel_recvmsg(sock, &in, &data, 1, ECHO_SIZE, 0);
+		if (len < 0 || (!len && type != SOCK_DGRAM))
+			return len;
+		if (type == SOCK_DGRAM) {
+			out.msg_name = &peer;
+			out.msg_namelen = in.msg_namelen;
+		}
+		data = (struct kvec){ .iov_base = buffer, .iov_len = len };
+		len = kernel_sendmsg(sock, &out, &data, 1, len);
+	} while (len > 0 && type != SOCK_DGRAM);
+	return len;
+}
+
+static int echo_once(void *buffer)
+{
+	struct socket *conn;
+	int err;
+
+	if (type == SOCK_DGRAM)
+		return echo(echo_socket, buffer);
+	err = kernel_accept(echo_socket, &conn, 0);
+	if (err)
+		return err;
+	echo(conn, buffer);
+	kernel_sock_shutdown(conn, SHUT_RDWR);
+	sock_release(conn);
+	return 0;
+}
+
+/* A signal is what wakes it from whatever it waits for: see echo_exit(). */
+static int echo_thread(void *buffer)
+{
+	allow_signal(SIGTERM);
+	while (!kthread_should_stop() && !signal_pending(current))
+		echo_once(buffer);
+	for (;;) {
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		if (kthread_should_stop())
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	kvfree(buffer);
+	return 0;
+}
+
+static int __init echo_listen(void)
+{
+	struct sockaddr_glass addr = {
+		.sgl_family	= family,
+		.sgl_node	= GLASS_NODE_ANY,
+		.sgl_port	= port,
+	};
+	int err;
+
+	err = kernel_bind(echo_socket, (struct sockaddr_unsized *)&addr,
+			  sizeof(addr));
+	if (err)
+		return err;
+	err = kernel_getsockname(echo_socket, (struct sockaddr *)&addr);
+	if (err < 0)
+		return err;
+	port = addr.sgl_port;
+	return type == SOCK_DGRAM ? 0 : kernel_listen(echo_socket, 5);
+}
+
+static int __init echo_init(void)
+{
+	void *buffer;
+	int err;
+
+	err = sock_create_kern(&init_net, family, type, 0, &echo_socket);
+	if (err)
+		return err;
+	err = echo_listen();
+	if (err)
+		goto release_socket;
+	err = -ENOMEM;
+	buffer = kvmalloc(ECHO_SIZE, GFP_KERNEL);
+	if (!buffer)
+		goto release_socket;
+	echo_task = kthread_run(echo_thread, buffer, "glass_test_echo");
+	err = PTR_ERR_OR_ZERO(echo_task);
+	if (err)
+		goto free_buffer;
+	return 0;
+
+free_buffer:
+	kvfree(buffer);
+release_socket:
+	sock_release(echo_socket);
+	return err;
+}
+module_init(echo_init);
+
+static void __exit echo_exit(void)
+{
+	send_sig(SIGTERM, echo_task, 1);
+	kthread_stop(echo_task);
+	sock_release(echo_socket);
+}
+module_exit(echo_exit);
+
+MODULE_DESCRIPTION("Glass: an echo server in the kernel, for tests");
+MODULE_LICENSE("GPL");
