@@ -8,9 +8,8 @@
 #   GLASS_TIMEOUT  seconds per program, instead of what settings say
 
 echo "# up after $(cut -d' ' -f1 /proc/uptime) s"
-if ! modprobe glass; then
-	echo "Bail out! modprobe glass failed"
-	dmesg | tail -n 5
+if ! said=$(modprobe glass 2>&1); then
+	echo "Bail out! modprobe glass: $said; the kernel: $(dmesg | tail -n 1)"
 	exit 1
 fi
 
