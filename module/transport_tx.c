@@ -184,7 +184,11 @@ void glass_tx_truncate(struct sock *sk, u32 end)
 		if (!glass_seq_after(cb->end, end))
 			break;
 		if (glass_seq_before(cb->seq, end)) {
+			int truesize = skb->truesize;
+
 			__pskb_trim(skb, end - cb->seq);
+			/* It may have moved what is left out of the pages. */
+			tx_charge(sk, skb->truesize - truesize);
 			cb->end = end;
 			break;
 		}
