@@ -11,7 +11,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -1167,31 +1166,6 @@ TEST_P(Ending, OnlyTheLastDescriptorCounts)
 	EXPECT_EQ(read_message(ends.server), "still open");
 	same.close();
 	EXPECT_EQ(poll_long(ends.server, POLLIN | POLLRDHUP), POLLIN | POLLRDHUP);
-}
-
-TEST_P(Ending, AKilledProcessCloses)
-{
-	Socket server = listener(type());
-	std::array<int, 2> never;
-	must(::pipe(never.data()), "pipe");
-	const auto child = static_cast<pid_t>(must(::fork(), "fork"));
-
-	if (child == 0) {
-		Socket client = stream(type());
-		char byte;
-
-		must(client.connect(address_of(server)), "connect");
-		must(client.send(bytes("last words")), "send");
-		static_cast<void>(::read(never[0], &byte, 1));
-		::_exit(1);
-	}
-	Socket accepted = must(server.accept(), "accept");
-	EXPECT_EQ(poll_long(accepted, POLLIN), POLLIN);
-	::kill(child, SIGKILL);
-	must(::waitpid(child, nullptr, 0), "waitpid");
-	EXPECT_EQ(poll_long(accepted, POLLRDHUP), POLLRDHUP);
-	EXPECT_EQ(read_message(accepted), "last words");
-	EXPECT_EQ(must(::recv(accepted.fd(), nullptr, 1, 0), "recv"), 0);
 }
 
 TEST_P(Ending, ManyConnectionsLeaveNothing)

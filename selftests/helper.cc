@@ -37,7 +37,7 @@ constexpr int long_wait_ms = 10'000;
 
 std::string task_file(pid_t tid, const char *name)
 {
-	return "/proc/self/task/" + std::to_string(tid) + '/' + name;
+	return "/proc/" + std::to_string(tid) + '/' + name;
 }
 
 std::string first_line(const std::string &path)

@@ -160,7 +160,7 @@ std::uint32_t free_port();
 
 /* --- Calls that block --------------------------------------------------------- */
 
-/** The kernel's view of thread @p tid of this process. */
+/** The kernel's view of a thread, of this process or another. */
 bool is_asleep_in(pid_t tid, long system_call);
 /** How often it gave up the processor by itself: it rises when it is woken and sleeps again. */
 long voluntary_switches(pid_t tid);
