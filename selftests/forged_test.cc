@@ -23,7 +23,6 @@
 
 #include "frame.h"
 #include "helper.h"
-#include "ktap.h"
 #include "network.h"
 
 namespace {
@@ -418,8 +417,6 @@ TEST_F(Forged, AHalfOpenConnectionAnswersAgainAndCanBeReset)
 
 TEST_F(Forged, AHalfOpenConnectionIsForgottenInTheEnd)
 {
-	if (ktap::scale() < 10)
-		GTEST_SKIP() << "takes 15 s: in test-long";
 	Socket server = listener(SOCK_STREAM, port_here);
 	int answers = 0;
 
