@@ -5,10 +5,12 @@
  */
 #include <gtest/gtest.h>
 #include <linux/filter.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <iterator>
 #include <memory>
@@ -295,6 +297,208 @@ TEST_F(TraceDrop, OfLessThanAHeader)
 
 	expect_drop(inject(cut, "glass0"), "short", "PKT_TOO_SMALL", "glass0",
 		    sizeof(glass_hdr) - 1);
+}
+
+/* --- Connections --------------------------------------------------------------------------- */
+
+class TraceConnection : public Trace
+{
+protected:
+	void SetUp() override
+	{
+		Trace::SetUp();
+		if (!tracing)
+			return;
+		for (const auto *name :
+		     {"glass_state", "glass_retransmit", "glass_reset_send", "glass_reset_receive"})
+			enable(name);
+		write_file("/proc/sys/net/glass/initial_sequence", "1000");
+	}
+
+	/* What was told since the last call, once there are @p count of it. */
+	std::vector<TraceEvent> events(std::size_t count)
+	{
+		std::vector<TraceEvent> events;
+
+		EXPECT_TRUE(eventually([&] {
+			std::ranges::move(tracing->events(), std::back_inserter(events));
+			return events.size() >= count;
+		})) << events.size()
+		    << " of " << count;
+		for (const auto &event : events)
+			EXPECT_EQ(event["net"], cookie) << event;
+		return events;
+	}
+};
+
+/* "CLOSE SYN_SENT ESTABLISHED": the states that the socket with these ends went through. */
+std::string path_of(const std::vector<TraceEvent> &events, const std::string &local,
+		    const std::string &remote)
+{
+	std::string path;
+	std::string last;
+
+	for (const auto &event : events) {
+		if (event.name != "glass_state" ||
+		    event.text.find(' ' + local + " -> " + remote + ' ') == std::string::npos)
+			continue;
+		if (event["from"] != last)
+			path += (path.empty() ? "" : " | ") + event["from"];
+		last = event["to"];
+		path += ' ' + last;
+	}
+	return path;
+}
+
+std::string name_of(const Socket &socket)
+{
+	return "1:" + std::to_string(must(socket.local(), "getsockname").port);
+}
+
+const std::string nobody = std::to_string(any) + ':' + std::to_string(any);
+
+TEST_F(TraceConnection, GoesThroughTheStatesOfRfc9293)
+{
+	std::array<std::byte, 1> buffer;
+	Connection ends = connection(SOCK_STREAM);
+	const std::string client = name_of(ends.client);
+	const std::string server = name_of(ends.server);
+
+	must(ends.client.send(bytes("x")), "send");
+	EXPECT_EQ(read_some(ends.server, 1, 0), "x");
+	auto told = events(4);
+	EXPECT_EQ(told.size(), 4u);
+	EXPECT_EQ(path_of(told, std::to_string(any) + server.substr(1), nobody), "CLOSE LISTEN");
+	EXPECT_EQ(path_of(told, client, server), "CLOSE SYN_SENT ESTABLISHED");
+	EXPECT_EQ(path_of(told, server, client), "SYN_RECV ESTABLISHED");
+
+	must(ends.client.shutdown(glass::Half::Write), "shutdown");
+	EXPECT_EQ(must(ends.server.receive(buffer), "receive"), 0u);
+	told = events(3);
+	EXPECT_EQ(told.size(), 3u);
+	EXPECT_EQ(path_of(told, client, server), "ESTABLISHED FIN_WAIT1 FIN_WAIT2");
+	EXPECT_EQ(path_of(told, server, client), "ESTABLISHED CLOSE_WAIT");
+
+	ends.server.close();
+	ends.listening.close();
+	EXPECT_EQ(must(ends.client.receive(buffer), "receive"), 0u);
+	told = events(5);
+	EXPECT_EQ(told.size(), 5u);
+	EXPECT_EQ(path_of(told, client, server), "FIN_WAIT2 TIME_WAIT CLOSE");
+	EXPECT_EQ(path_of(told, server, client), "CLOSE_WAIT LAST_ACK CLOSE");
+	EXPECT_EQ(path_of(told, std::to_string(any) + server.substr(1), nobody), "LISTEN CLOSE");
+	ends.client.close();
+	EXPECT_EQ(names_of(tracing->events()), Names{}) << "it was over before";
+}
+
+TEST_F(TraceConnection, EndsAtBothSidesAtOnce)
+{
+	Connection ends = connection(SOCK_STREAM);
+	const std::string client = name_of(ends.client);
+	const std::string server = name_of(ends.server);
+
+	events(4);
+	ASSERT_TRUE(tc("qdisc add dev glass0 root netem delay 100ms"));
+	ends.client.close();
+	ends.server.close();
+	const auto told = events(8);
+	EXPECT_EQ(told.size(), 8u);
+	EXPECT_EQ(path_of(told, client, server), "ESTABLISHED FIN_WAIT1 CLOSING TIME_WAIT CLOSE");
+	EXPECT_EQ(path_of(told, server, client), "ESTABLISHED FIN_WAIT1 CLOSING TIME_WAIT CLOSE");
+}
+
+TEST_F(TraceConnection, IsRefused)
+{
+	Socket client = stream(SOCK_STREAM);
+
+	must(client.bind({GLASS_NODE_LOCAL, 4001}), "bind");
+	EXPECT_EQ(err(client.connect({GLASS_NODE_LOCAL, 4002})), ECONNREFUSED);
+	const auto told = events(2);
+	EXPECT_EQ(told.size(), 2u) << "a reset from nobody is no connection's";
+	EXPECT_EQ(path_of(told, "1:4001", "1:4002"), "CLOSE SYN_SENT CLOSE");
+}
+
+TEST_F(TraceConnection, EachResetIsToldOnEachSide)
+{
+	const linger at_once = {1, 0};
+
+	for (const bool by_server : {true, false}) {
+		SCOPED_TRACE(by_server ? "unread data" : "SO_LINGER of 0");
+		Connection ends = connection(SOCK_STREAM);
+		Socket &ending = by_server ? ends.server : ends.client;
+		Socket &other = by_server ? ends.client : ends.server;
+		const std::string from = name_of(ending);
+		const std::string to = name_of(other);
+
+		must(ending.send(bytes("hello")), "send");
+		EXPECT_EQ(read_some(other, 5, 0), "hello");
+		if (by_server) {
+			must(other.send(bytes("x")), "send");
+			EXPECT_EQ(poll_long(ending, POLLIN), POLLIN);
+		} else {
+			must(::setsockopt(ending.fd(), SOL_SOCKET, SO_LINGER, &at_once,
+					  sizeof(at_once)),
+			     "SO_LINGER");
+		}
+		events(4);
+		ending.close();
+		std::map<std::string, TraceEvent> resets;
+		const auto told = events(4);
+		for (const auto &event : told)
+			if (event.name != "glass_state") {
+				EXPECT_FALSE(resets.contains(event.name)) << event;
+				resets[event.name] = event;
+			}
+		EXPECT_EQ(resets.size(), 2u);
+		const auto &sent = resets["glass_reset_send"];
+		const auto &received = resets["glass_reset_receive"];
+		EXPECT_EQ(sent["from"], from) << sent;
+		EXPECT_EQ(sent["to"], to) << sent;
+		EXPECT_EQ(received["from"], to) << received;
+		EXPECT_EQ(received["to"], from) << received;
+		for (const auto &event : {sent, received}) {
+			/* Behind the SYN, whose number was set, and what was sent. */
+			EXPECT_EQ(event["seq"], "1006") << event;
+			EXPECT_EQ(event["len"], "0") << event;
+			EXPECT_EQ(event["state"], "ESTABLISHED") << event;
+		}
+		EXPECT_EQ(path_of(told, from, to), "ESTABLISHED CLOSE");
+		EXPECT_EQ(path_of(told, to, from), "ESTABLISHED CLOSE");
+		ends = {};
+		tracing->events();
+	}
+}
+
+TEST_F(TraceConnection, EachRetransmissionIsTold)
+{
+	const auto data = pattern(300'000);
+	Connection ends = connection(SOCK_STREAM);
+
+	tracing->disable("glass/glass_state");
+	tracing->events();
+	set_device_mtu(5000);
+	ASSERT_TRUE(tc("qdisc add dev glass0 root netem limit 10000 loss 15%"));
+	Task<bool> sending([&] { return send_all(ends.client, data); });
+	EXPECT_TRUE(receive_all(ends.server, data.size()) == data);
+	EXPECT_TRUE(sending.result());
+	ASSERT_TRUE(tc("qdisc del dev glass0 root"));
+	/* The last acknowledgement may be missing still. */
+	EXPECT_TRUE(eventually([&] { return must(ends.client.output_queued(), "queued") == 0; }));
+	const auto again = counters().at("GlassRetransmits");
+	EXPECT_GT(again, 0u);
+	const auto told = events(again);
+	EXPECT_EQ(told.size(), again);
+	for (const auto &event : told) {
+		EXPECT_EQ(event.name, "glass_retransmit") << event;
+		EXPECT_EQ(event["from"], name_of(ends.client)) << event;
+		EXPECT_EQ(event["to"], name_of(ends.server)) << event;
+		EXPECT_EQ(event["state"], "ESTABLISHED") << event;
+		const auto first = std::stoul(event["seq"]);
+		const auto length = std::stoul(event["len"]);
+		EXPECT_GT(length, 0u) << event;
+		EXPECT_GE(first, 1001u) << event;
+		EXPECT_LE(first + length, 1001u + data.size()) << event;
+	}
 }
 
 } // namespace
