@@ -131,6 +131,70 @@ test_unloading_is_refused_while_a_socket_is_open()
 	expect_no_trace
 }
 
+# has_state STATE: is some connection in it?
+has_state()
+{
+	grep -q " $1 " /proc/net/glass
+}
+
+test_unloading_is_refused_while_a_connection_lives()
+{
+	local listener reader writer
+
+	begin
+	need tc
+	load_module
+	glass-cat --type stream -l "$PORT" &
+	listener=$!
+	defer "kill -KILL $listener 2>/dev/null"
+	wait_until port_is_open "$PORT" LISTEN
+	expect_failure rmmod glass
+	expect_words "in use" "$WORK/failure"
+
+	# Its reader stalls, so that there is more to be sent than has gone.
+	mkfifo "$WORK/fifo"
+	exec 9<>"$WORK/fifo"
+	glass-cat --type stream -l 5001 >"$WORK/fifo" </dev/null &
+	reader=$!
+	defer "kill -KILL $reader 2>/dev/null"
+	wait_until port_is_open 5001 LISTEN
+	glass-cat --type stream 1:5001 </dev/zero &
+	writer=$!
+	defer "kill -KILL $writer 2>/dev/null"
+	wait_until has_state ESTABLISHED
+	kill -KILL "$listener"
+	expect_failure rmmod glass
+	expect_words "in use" "$WORK/failure"
+
+	# Nobody has it open, but it has something to say still.
+	tc qdisc add dev glass0 root netem loss 100%
+	kill -KILL "$writer" "$reader"
+	wait
+	wait_until has_state FIN_WAIT1
+	expect_failure rmmod glass
+	expect_words "in use" "$WORK/failure"
+	# Not for ever, even if nobody listens.
+	echo 300 >/proc/sys/net/glass/user_timeout_ms
+	wait_until rmmod glass
+	expect_no_trace
+}
+
+test_unloading_works_with_connections_that_are_only_remembered()
+{
+	begin
+	load_module
+	echo 600000 >/proc/sys/net/glass/time_wait_ms
+	start_receiver "$PORT" "$WORK/out" --type stream
+	echo through | glass-cat --type stream "1:$PORT"
+	expect_exit $! 0
+	expect_equal "what arrived" "$(cat "$WORK/out")" through
+	wait_until has_state TIME_WAIT
+	rmmod glass
+	expect_no_trace
+	load_module
+	expect_failure has_state TIME_WAIT
+}
+
 test_unloading_works_with_a_namespace_in_use()
 {
 	begin
