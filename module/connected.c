@@ -8,6 +8,7 @@
 
 #include "addr.h"
 #include "glass.h"
+#include "memory.h"
 #include "socket.h"
 #include "transport.h"
 
@@ -444,6 +445,11 @@ int glass_connected_may_send(struct sock *sk, const struct msghdr *msg,
 	if (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT)
 		return -ENOTCONN;
 
+	/* Memory pressure takes from the buffer, see sk_stream_moderate_sndbuf(). */
+	if (unlikely(sk->sk_sndbuf < tp->sndbuf) &&
+	    !(sk->sk_userlocks & SOCK_SNDBUF_LOCK) &&
+	    !READ_ONCE(glass_memory_pressure))
+		WRITE_ONCE(sk->sk_sndbuf, tp->sndbuf);
 	mss = glass_tx_mss(sk, &err);
 	/* A device may have been given a smaller MTU. */
 	tp->mss = min(tp->mss, mss);

@@ -3,6 +3,8 @@
 
 #include <linux/mm.h>
 #include <linux/swap.h>
+#include <linux/sysctl.h>
+#include <net/net_namespace.h>
 
 #include "net.h"
 
@@ -19,6 +21,19 @@ long glass_memory_limits[3];
 /* Bytes that each socket may have even under pressure. */
 int glass_memory_send_min = PAGE_SIZE;
 int glass_memory_receive_min = PAGE_SIZE;
+
+/* As net.ipv4.tcp_mem: of all namespaces together, so only the first one sets it. */
+static struct ctl_table memory_sysctl[] = {
+	{
+		.procname	= "mem",
+		.data		= glass_memory_limits,
+		.maxlen		= sizeof(glass_memory_limits),
+		.mode		= 0644,
+		.proc_handler	= proc_doulongvec_minmax,
+	},
+};
+
+static struct ctl_table_header *memory_sysctl_header;
 
 /**
  * glass_memory_enter_pressure - proto.enter_memory_pressure
@@ -47,7 +62,7 @@ void glass_memory_leave_pressure(struct sock *sk)
 }
 
 /**
- * glass_memory_init - set the limits
+ * glass_memory_init - set the limits, and let the administrator set them
  *
  * An eighth of the memory that buffers can have, and less before there is
  * pressure, as TCP does.
@@ -58,11 +73,22 @@ void glass_memory_leave_pressure(struct sock *sk)
 int __init glass_memory_init(void)
 {
 	long limit = max(nr_free_buffer_pages() / 16, 128UL);
+	int err;
 
 	glass_memory_limits[0] = limit / 4 * 3;
 	glass_memory_limits[1] = limit;
 	glass_memory_limits[2] = glass_memory_limits[0] * 2;
-	return percpu_counter_init(&glass_memory_sockets, 0, GFP_KERNEL);
+	err = percpu_counter_init(&glass_memory_sockets, 0, GFP_KERNEL);
+	if (err)
+		return err;
+	memory_sysctl_header = register_net_sysctl_sz(&init_net, "net/glass",
+						      memory_sysctl,
+						      ARRAY_SIZE(memory_sysctl));
+	if (!memory_sysctl_header) {
+		percpu_counter_destroy(&glass_memory_sockets);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /**
@@ -72,5 +98,6 @@ int __init glass_memory_init(void)
  */
 void glass_memory_exit(void)
 {
+	unregister_net_sysctl_table(memory_sysctl_header);
 	percpu_counter_destroy(&glass_memory_sockets);
 }

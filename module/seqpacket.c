@@ -15,12 +15,16 @@
 
 /* --- Sending --------------------------------------------------------------- */
 
-/* Write the whole message or nothing of it. Socket lock held. */
+/*
+ * Write the whole message or nothing of it: -EFAULT, or -ENOBUFS, and it can be
+ * tried again. Socket lock held.
+ */
 static int record_append(struct sock *sk, struct msghdr *msg, size_t len)
 {
 	u32 eor = msg->msg_flags & MSG_EOR ? GLASS_RECORD_EOR : 0;
 	struct glass_record_hdr hdr = { .flags_len = cpu_to_be32(eor | len) };
 	struct kvec kvec = { .iov_base = &hdr, .iov_len = sizeof(hdr) };
+	size_t left = iov_iter_count(&msg->msg_iter);
 	u32 begin = glass_tp(sk)->tcb.snd_end;
 	struct iov_iter iter;
 	ssize_t n;
@@ -34,6 +38,7 @@ static int record_append(struct sock *sk, struct msghdr *msg, size_t len)
 	if (n == (ssize_t)len)
 		return 0;
 	glass_tx_truncate(sk, begin);
+	iov_iter_revert(&msg->msg_iter, left - iov_iter_count(&msg->msg_iter));
 	return n < 0 ? n : -EFAULT;
 }
 
@@ -56,16 +61,18 @@ static int glass_seqpacket_sendmsg(struct sock *sk, struct msghdr *msg,
 		    min_t(u32, READ_ONCE(sk->sk_sndbuf), tp->peer_max_record))
 			goto out;
 		/* One message may go beyond the buffer, by its own size. */
-		if (sk_stream_memory_free(sk))
-			break;
+		if (sk_stream_memory_free(sk)) {
+			tp->is_corked = msg->msg_flags & MSG_MORE;
+			err = record_append(sk, msg, len);
+			if (err != -ENOBUFS)
+				break;
+		}
 		glass_tx_push(sk, false);
 		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 		err = sk_stream_wait_memory(sk, &timeo);
 		if (err)
 			goto out;
 	}
-	tp->is_corked = msg->msg_flags & MSG_MORE;
-	err = record_append(sk, msg, len);
 	glass_tx_push(sk, false);
 	if (!err)
 		err = len;

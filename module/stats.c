@@ -32,6 +32,7 @@ const struct snmp_mib glass_stats_list[] = {
 	SNMP_MIB_ITEM("GlassTimeouts", GLASS_MIB_TIMEOUTS),
 	SNMP_MIB_ITEM("GlassRecoveries", GLASS_MIB_RECOVERIES),
 	SNMP_MIB_ITEM("GlassEarly", GLASS_MIB_EARLY),
+	SNMP_MIB_ITEM("GlassPruned", GLASS_MIB_PRUNED),
 	SNMP_MIB_ITEM("GlassProbes", GLASS_MIB_PROBES),
 	SNMP_MIB_ITEM("GlassChallenges", GLASS_MIB_CHALLENGES),
 	SNMP_MIB_ITEM("GlassResetsOut", GLASS_MIB_RESETS_OUT),

@@ -34,6 +34,7 @@ struct net;
  * @GLASS_MIB_TIMEOUTS: times that the retransmission timer fired
  * @GLASS_MIB_RECOVERIES: losses that were seen before it fired
  * @GLASS_MIB_EARLY: segments that came ahead of what was missing
+ * @GLASS_MIB_PRUNED: times that such were thrown away for want of memory
  * @GLASS_MIB_PROBES: probes of a silent peer or a closed window
  * @GLASS_MIB_CHALLENGES: acknowledgments that challenge a doubtful segment
  * @GLASS_MIB_RESETS_OUT: resets sent
@@ -66,6 +67,7 @@ enum glass_mib {
 	GLASS_MIB_TIMEOUTS,
 	GLASS_MIB_RECOVERIES,
 	GLASS_MIB_EARLY,
+	GLASS_MIB_PRUNED,
 	GLASS_MIB_PROBES,
 	GLASS_MIB_CHALLENGES,
 	GLASS_MIB_RESETS_OUT,

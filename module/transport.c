@@ -282,6 +282,7 @@ int glass_transport_sk_init(struct sock *sk)
 	tp->keep_idle = GLASS_KEEP_IDLE;
 	tp->keep_interval = GLASS_KEEP_INTERVAL;
 	tp->keep_count = GLASS_KEEP_COUNT;
+	tp->sndbuf = sk->sk_sndbuf;
 	sk->sk_destruct = transport_destruct;
 	/* For SO_REUSEPORT: see glass_connected_sock_setsockopt(). */
 	set_bit(SOCK_CUSTOM_SOCKOPT, &sk->sk_socket->flags);

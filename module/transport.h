@@ -67,6 +67,8 @@ enum glass_deadline {
  * @ack_owed: numbers received since the last acknowledgment
  * @window_floor: bytes that the receive buffer was when the connection was
  *	made: the peer may count on that
+ * @sndbuf: bytes that the send buffer is without memory pressure, unless
+ *	SO_SNDBUF was set
  * @unread: bytes in sk_receive_queue that nobody has read
  * @deadlines: when, in jiffies
  * @deadline_set: bit mask: which of @deadlines count
@@ -108,6 +110,7 @@ struct glass_transport {
 	struct sk_buff_head	out_of_order;
 
 	u32			mss;
+	int			sndbuf;
 	u32			peer_max_record;
 	u32			pipe;
 	u32			order;

@@ -242,16 +242,18 @@ static void tx_go_back(struct sock *sk)
 {
 	struct glass_transport *tp = glass_tp(sk);
 	bool is_first = tp->timeout_una != tp->tcb.snd_una;
+	struct sk_buff *skb = skb_peek(&sk->sk_write_queue);
+	/* The peer wants what it said it had: it has thrown that away. */
+	bool is_reneged = skb && glass_tx_cb(skb)->state == GLASS_TX_SACKED;
 	u32 flight = tp->pipe;
-	struct sk_buff *skb;
 
 	skb_queue_walk(&sk->sk_write_queue, skb) {
 		struct glass_tx_cb *cb = glass_tx_cb(skb);
 
 		if (skb == sk->sk_send_head)
 			break;
-		/* The peer may have thrown away what it had (RFC 2018, 8). */
-		if (cb->state == GLASS_TX_FLYING || !is_first)
+		/* It may have without a sign of it, too (RFC 2018, 8). */
+		if (cb->state == GLASS_TX_FLYING || !is_first || is_reneged)
 			cb->state = GLASS_TX_LOST;
 	}
 	tp->pipe = 0;

@@ -203,7 +203,8 @@ static void rx_queue_in_order(struct sock *sk, struct sk_buff *skb)
 	glass_stats_add(sock_net(sk), GLASS_MIB_IN_BYTES, len);
 	if (rx_collect(sk, skb))
 		return;
-	if (!skb->sk)
+	/* One that came early is ours already; one by AF_PACKET was its sender's. */
+	if (skb->sk != sk)
 		skb_set_owner_r(skb, sk);
 	__skb_queue_tail(&sk->sk_receive_queue, skb);
 }
@@ -297,6 +298,46 @@ static bool rx_trim(struct sk_buff *skb, const struct glass_segment *seg,
 	return true;
 }
 
+static bool rx_has_room(struct sock *sk, const struct sk_buff *skb,
+			bool is_early)
+{
+	unsigned int held = atomic_read(&sk->sk_rmem_alloc) + skb->truesize;
+	/* The window keeps below it, unless somebody sends crumbs. */
+	unsigned int limit = max_t(unsigned int, READ_ONCE(sk->sk_rcvbuf),
+				   glass_tp(sk)->window_floor);
+
+	return held <= (is_early ? 3 : 4) * limit;
+}
+
+/*
+ * Throw away what came early, if there is anything: the peer keeps it until it
+ * is acknowledged, and what fills the hole is worth more.
+ */
+static bool rx_prune(struct sock *sk)
+{
+	struct glass_transport *tp = glass_tp(sk);
+
+	if (skb_queue_empty(&tp->out_of_order))
+		return false;
+	__skb_queue_purge(&tp->out_of_order);
+	glass_stats_inc(sock_net(sk), GLASS_MIB_PRUNED);
+	return true;
+}
+
+/*
+ * Do all connections together have memory for a segment? One that fills a hole
+ * takes it from what waits behind it; and a reader who has nothing gets it in
+ * any case, as with TCP: what is read is what gives memory back. Either way,
+ * the next one who asks for memory asks for this too.
+ */
+static bool rx_has_memory(struct sock *sk, struct sk_buff *skb, bool is_early)
+{
+	if (sk_rmem_schedule(sk, skb, skb->truesize))
+		return true;
+	return !is_early &&
+	       (skb_queue_empty(&sk->sk_receive_queue) || rx_prune(sk));
+}
+
 /*
  * Keep the payload. Returns whether the segment was taken over; how far the
  * bytes are complete is in @rcv_nxt.
@@ -305,15 +346,10 @@ static bool rx_queue(struct sock *sk, struct sk_buff *skb,
 		     const struct glass_segment *seg,
 		     const struct glass_tcb_result *result, u32 *rcv_nxt)
 {
-	struct glass_transport *tp = glass_tp(sk);
 	bool is_early = result->actions & GLASS_TCB_HOLE;
-	unsigned int held = atomic_read(&sk->sk_rmem_alloc) + skb->truesize;
-	/* The window keeps below it, unless somebody sends crumbs. */
-	unsigned int limit = max_t(unsigned int, READ_ONCE(sk->sk_rcvbuf),
-				   tp->window_floor);
 
-	if (held > (is_early ? 3 : 4) * limit ||
-	    !sk_rmem_schedule(sk, skb, skb->truesize)) {
+	if (!rx_has_room(sk, skb, is_early) ||
+	    !rx_has_memory(sk, skb, is_early)) {
 		sk_drops_inc(sk);
 		glass_drop(sock_net(sk), skb, GLASS_DROP_RCVBUF);
 		return true;

@@ -2,6 +2,7 @@
 /* The transport's way out: what was written becomes segments, until it is acknowledged. */
 #include "transport.h"
 
+#include "memory.h"
 #include "stats.h"
 #include "trace.h"
 
@@ -44,11 +45,19 @@ static struct sk_buff *tx_alloc(struct sock *sk, u32 linear, gfp_t gfp)
 	/* Nobody needs a sum while the data is copied in. */
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	memset(skb->cb, 0, sizeof(skb->cb));
-	if (!sk_wmem_schedule(sk, skb->truesize)) {
-		__kfree_skb(skb);
-		return NULL;
-	}
 	return skb;
+}
+
+/*
+ * How many of @size bytes may be charged to the socket? However little memory
+ * there is, each connection has a page: what goes on is what gives memory back.
+ */
+static int tx_schedule(struct sock *sk, int size)
+{
+	if (sk_wmem_schedule(sk, size))
+		return size;
+	return clamp(glass_memory_send_min - READ_ONCE(sk->sk_wmem_queued), 0,
+		     size);
 }
 
 /* A segment for bytes that are to be written: the last one, if it has room. */
@@ -66,6 +75,10 @@ static struct sk_buff *tx_tail(struct sock *sk, size_t len, bool force)
 	skb = tx_alloc(sk, len <= GLASS_TX_LINEAR ? len : 0, sk->sk_allocation);
 	if (!skb)
 		return NULL;
+	if (!tx_schedule(sk, skb->truesize)) {
+		__kfree_skb(skb);
+		return NULL;
+	}
 	glass_tx_cb(skb)->seq = tp->tcb.snd_end;
 	glass_tx_cb(skb)->end = tp->tcb.snd_end;
 	__skb_queue_tail(&sk->sk_write_queue, skb);
@@ -103,8 +116,8 @@ static int tx_copy(struct sock *sk, struct sk_buff *skb, struct iov_iter *from,
 	may_merge = skb_can_coalesce(skb, i, frag->page, frag->offset);
 	if (!may_merge && i >= MAX_SKB_FRAGS)
 		return 0;
-	copy = min_t(int, len, frag->size - frag->offset);
-	if (!sk_wmem_schedule(sk, copy))
+	copy = tx_schedule(sk, min_t(int, len, frag->size - frag->offset));
+	if (!copy)
 		return -ENOBUFS;
 	/* Charges the bytes, too. */
 	err = skb_copy_to_page_nocache(sk, from, skb, frag->page, frag->offset,
@@ -129,9 +142,9 @@ static int tx_copy(struct sock *sk, struct sk_buff *skb, struct iov_iter *from,
  * @force: all of them, even beyond the send buffer
  *
  * Context: process, may sleep; socket lock held.
- * Return: how many there was room for, 0 if the send buffer is full, or a
- *	negative errno: -EFAULT, -ENOBUFS; unless @force, only if not even one
- *	was copied.
+ * Return: how many there was room for, 0 if the send buffer is full or memory
+ *	short, or a negative errno: -EFAULT, only if not even one was copied;
+ *	with @force, -EFAULT or -ENOBUFS.
  */
 ssize_t glass_tx_append(struct sock *sk, struct iov_iter *from, size_t len,
 			bool force)
@@ -159,7 +172,7 @@ ssize_t glass_tx_append(struct sock *sk, struct iov_iter *from, size_t len,
 			glass_tx_free(sk, skb);
 		}
 		if (n < 0)
-			return copied && !force ? copied : n;
+			return !force && (copied || n == -ENOBUFS) ? copied : n;
 		/* It has all the pages it can have: a new one, then. */
 		glass_tx_cb(skb)->is_full = true;
 	}
@@ -228,7 +241,11 @@ static int tx_split(struct sock *sk, struct sk_buff *skb, u32 len)
 	u32 linear = skb_headlen(skb) > len ? skb_headlen(skb) - len : 0;
 	u32 moved;
 
-	/* A clone that is on its way shares the page list. */
+	/*
+	 * A clone that is on its way shares the page list. Nobody is asked
+	 * whether there is memory: what cannot be sent gives none back. The
+	 * next one who asks, asks for this too.
+	 */
 	if (skb_unclone(skb, GFP_ATOMIC))
 		return -ENOMEM;
 	tx_charge(sk, skb->truesize - truesize);

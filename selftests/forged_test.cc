@@ -809,6 +809,75 @@ TEST_F(Forged, AHoleAcrossTheWrap)
 	EXPECT_EQ(read_message(socket), "abcdefghij0123456789tail");
 }
 
+/* What fills a hole is worth more than what waits behind it, if there is memory for one only. */
+TEST_F(Forged, WhatCameEarlyMakesPlaceForWhatIsMissing)
+{
+	constexpr std::uint32_t early = 4;
+	const std::string part(mss, 'x');
+	const auto set_memory = [](const std::string &limits) {
+		const Inside there(Namespace::first());
+
+		write_file("/proc/sys/net/glass/mem", limits);
+	};
+	std::string before;
+	std::vector<Connection> stalled;
+	Socket socket = accepted();
+
+	advance(say(ACK, part)); // nobody reads it
+	for (std::uint32_t i = 1; i <= early; i++)
+		send(say_at(seq + i * mss, ACK, part));
+	/* Memory is what others have, beyond what the core does not count at once. */
+	for (int i = 0; i < 20; i++) {
+		stalled.push_back(connection(SOCK_STREAM));
+		fill_connection(stalled.back().client, 10'000);
+	}
+	{
+		const Inside there(Namespace::first());
+
+		before = lines_of("/proc/sys/net/glass/mem").at(0);
+	}
+	set_memory("1 2 3");
+	advance(say(ACK, part));
+	while (next(0ms))
+		;
+	set_memory(before);
+	EXPECT_EQ(counters().at("GlassPruned"), 1u);
+	send(say_at(seq - 1, ACK));
+	EXPECT_TRUE(expect_ack().sacks.empty()) << "it says that it has them still";
+	EXPECT_EQ(must(socket.input_queued(), "SIOCINQ"), 2 * mss);
+	/* They are sent again, and nothing is missing. */
+	for (std::uint32_t i = 0; i < early; i++)
+		advance(say(ACK, part));
+	while (next(0ms))
+		;
+	EXPECT_EQ(read_some(socket, 20 * mss).size(), (2 + early) * mss);
+}
+
+/* A peer that wants what it said it had is believed at once (RFC 2018, 8). */
+TEST_F(Forged, WhatThePeerThrewAwayIsSentAgain)
+{
+	Socket socket = accepted();
+	const std::string much(3 * mss, 'x');
+	const std::string_view full = std::string_view(much).substr(0, mss);
+
+	works(socket);
+	must(socket.send(bytes(much)), "send");
+	for (std::uint32_t i = 0; i < 3; i++)
+		expect(ACK, ack + i * mss, full);
+	Segment report = say(ACK);
+	report.sacks = {{ack + mss, ack + 3 * mss}};
+	send(report);
+	expect(ACK, ack, full); // what was lost
+	ack += mss;
+	send(say(ACK)); // and nothing more
+	expect(ACK, ack, full);
+	EXPECT_EQ(counters().at("GlassTimeouts"), 1u);
+	ack += 2 * mss;
+	send(say(ACK));
+	EXPECT_TRUE(is_silent());
+	works(socket);
+}
+
 /* --- Windows and times --------------------------------------------------------------- */
 
 TEST_F(Forged, SmallSegmentsAreAcknowledgedALittleLater)

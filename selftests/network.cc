@@ -50,6 +50,12 @@ Namespace Namespace::current()
 		must(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open ns/net"))));
 }
 
+Namespace Namespace::first()
+{
+	return Namespace(glass::Fd(static_cast<int>(
+		must(::open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC), "open init's ns/net"))));
+}
+
 Namespace Namespace::create()
 {
 	const Inside stay(current());

@@ -28,6 +28,8 @@ public:
 	static Namespace create();
 	/** The caller's. */
 	static Namespace current();
+	/** The machine's, where settings that hold for all are. */
+	static Namespace first();
 
 	int fd() const { return fd_.get(); }
 	/** Lets go of it: it ends when nothing else holds it. */

@@ -90,6 +90,24 @@ TEST_F(Sysctl, TakesWhatIsInRange)
 	}
 }
 
+/* Of all connections of the machine, as net.ipv4.tcp_mem. */
+TEST_F(Sysctl, MemoryIsSetInTheFirstNamespaceOnly)
+{
+	EXPECT_EQ(set("mem", "1000 2000 3000"), ENOENT);
+	const Inside there(Namespace::first());
+	const auto before = words_of(get("mem"));
+	ASSERT_EQ(before.size(), 3u);
+	EXPECT_GT(std::stol(before[0]), 1000);
+	EXPECT_LT(std::stol(before[0]), std::stol(before[1]));
+	EXPECT_LT(std::stol(before[1]), std::stol(before[2]));
+
+	EXPECT_EQ(set("mem", "100000 200000 300000"), 0);
+	EXPECT_EQ(words_of(get("mem")), words_of("100000 200000 300000"));
+	EXPECT_EQ(set("mem", "many"), EINVAL);
+	EXPECT_EQ(set("mem", before[0] + ' ' + before[1] + ' ' + before[2]), 0);
+	EXPECT_EQ(words_of(get("mem")), before);
+}
+
 /* --- Buffers ------------------------------------------------------------------------------ */
 
 int buffer_of(const Socket &socket, int option)
