@@ -42,12 +42,21 @@ int glass_nl_pre_admin(const struct genl_split_ops *ops, struct sk_buff *skb,
 	return -EPERM;
 }
 
-/* Begin the answer to a doit; *hdr is its header. */
-static struct sk_buff *reply_new(struct genl_info *info, void **hdr)
+/**
+ * glass_nl_reply_new - begin the answer to a doit
+ * @info: the request, parsed
+ * @size: room for attributes in bytes
+ * @hdr: set to the answer's header
+ *
+ * Context: process, may sleep.
+ * Return: the answer, or NULL for want of memory.
+ */
+struct sk_buff *glass_nl_reply_new(struct genl_info *info, size_t size,
+				   void **hdr)
 {
 	struct sk_buff *reply;
 
-	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	reply = genlmsg_new(size, GFP_KERNEL);
 	if (!reply)
 		return NULL;
 	*hdr = genlmsg_iput(reply, info);
@@ -57,9 +66,18 @@ static struct sk_buff *reply_new(struct genl_info *info, void **hdr)
 	return NULL;
 }
 
-/* End the answer: send it, or drop it if @err says that it is not whole. */
-static int reply_send(struct sk_buff *reply, void *hdr, struct genl_info *info,
-		      int err)
+/**
+ * glass_nl_reply_send - end the answer: send it, or drop it
+ * @reply: the answer
+ * @hdr: its header
+ * @info: the request, parsed
+ * @err: if not 0, the answer is not whole
+ *
+ * Context: process, may sleep.
+ * Return: 0, @err, or what sending said.
+ */
+int glass_nl_reply_send(struct sk_buff *reply, void *hdr,
+			struct genl_info *info, int err)
 {
 	if (err) {
 		nlmsg_free(reply);
@@ -85,7 +103,7 @@ int glass_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 	int err = 0;
 	void *hdr;
 
-	reply = reply_new(info, &hdr);
+	reply = glass_nl_reply_new(info, GENLMSG_DEFAULT_SIZE, &hdr);
 	if (!reply)
 		return -ENOMEM;
 	if (nla_put_u32(reply, GLASS_A_INFO_FAMILY, glass_family) ||
@@ -98,7 +116,7 @@ int glass_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 	    nla_put_u32(reply, GLASS_A_INFO_ROUTE_GENERATION,
 			READ_ONCE(gn->routes.generation)))
 		err = -EMSGSIZE;
-	return reply_send(reply, hdr, info, err);
+	return glass_nl_reply_send(reply, hdr, info, err);
 }
 
 static int stat_put(struct sk_buff *skb, struct netlink_callback *cb,
@@ -174,7 +192,7 @@ int glass_nl_route_get_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (GENL_REQ_ATTR_CHECK(info, GLASS_A_ROUTE_NODE))
 		return -EINVAL;
-	reply = reply_new(info, &hdr);
+	reply = glass_nl_reply_new(info, GENLMSG_DEFAULT_SIZE, &hdr);
 	if (!reply)
 		return -ENOMEM;
 
@@ -183,7 +201,7 @@ int glass_nl_route_get_doit(struct sk_buff *skb, struct genl_info *info)
 				 nla_get_u32(info->attrs[GLASS_A_ROUTE_NODE]));
 	err = route ? route_put(reply, route) : -ENOENT;
 	rtnl_unlock();
-	return reply_send(reply, hdr, info, err);
+	return glass_nl_reply_send(reply, hdr, info, err);
 }
 
 typedef int (*route_fill)(struct sk_buff *skb, const struct glass_route *route);
@@ -333,7 +351,7 @@ int glass_nl_dev_get_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (GENL_REQ_ATTR_CHECK(info, GLASS_A_DEV_IFINDEX))
 		return -EINVAL;
-	reply = reply_new(info, &hdr);
+	reply = glass_nl_reply_new(info, GENLMSG_DEFAULT_SIZE, &hdr);
 	if (!reply)
 		return -ENOMEM;
 
@@ -343,7 +361,7 @@ int glass_nl_dev_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (route)
 		err = dev_put_attrs(reply, route);
 	rtnl_unlock();
-	return reply_send(reply, hdr, info, err);
+	return glass_nl_reply_send(reply, hdr, info, err);
 }
 
 /**

@@ -43,6 +43,17 @@ static const struct nla_policy glass_dev_detach_nl_policy[GLASS_A_DEV_IFINDEX + 
 	[GLASS_A_DEV_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
+/* GLASS_CMD_ANATOMY_GET - do */
+static const struct nla_policy glass_anatomy_get_nl_policy[GLASS_A_ANATOMY_FD + 1] = {
+	[GLASS_A_ANATOMY_FD] = { .type = NLA_U32, },
+};
+
+/* GLASS_CMD_OPS_GET - do */
+static const struct nla_policy glass_ops_get_nl_policy[GLASS_A_OPS_TABLE + 1] = {
+	[GLASS_A_OPS_FD] = { .type = NLA_U32, },
+	[GLASS_A_OPS_TABLE] = NLA_POLICY_MAX(NLA_U32, 1),
+};
+
 /* Ops table for glass */
 static const struct genl_split_ops glass_nl_ops[] = {
 	{
@@ -109,6 +120,20 @@ static const struct genl_split_ops glass_nl_ops[] = {
 		.doit		= glass_nl_dev_detach_doit,
 		.policy		= glass_dev_detach_nl_policy,
 		.maxattr	= GLASS_A_DEV_IFINDEX,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= GLASS_CMD_ANATOMY_GET,
+		.doit		= glass_nl_anatomy_get_doit,
+		.policy		= glass_anatomy_get_nl_policy,
+		.maxattr	= GLASS_A_ANATOMY_FD,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= GLASS_CMD_OPS_GET,
+		.doit		= glass_nl_ops_get_doit,
+		.policy		= glass_ops_get_nl_policy,
+		.maxattr	= GLASS_A_OPS_TABLE,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 };

@@ -24,6 +24,8 @@ int glass_nl_dev_get_doit(struct sk_buff *skb, struct genl_info *info);
 int glass_nl_dev_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int glass_nl_dev_attach_doit(struct sk_buff *skb, struct genl_info *info);
 int glass_nl_dev_detach_doit(struct sk_buff *skb, struct genl_info *info);
+int glass_nl_anatomy_get_doit(struct sk_buff *skb, struct genl_info *info);
+int glass_nl_ops_get_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	GLASS_NLGRP_ROUTE,

@@ -46,7 +46,14 @@ void glass_view_next(struct glass_view_cursor *cursor)
 	cursor_set(cursor, rcu_dereference(hlist_next_rcu(cursor->node)));
 }
 
-static void view_socket(struct sock *sk, struct glass_view *view)
+/**
+ * glass_view_socket - look at one socket
+ * @sk: the socket; a reference is held
+ * @view: filled in, but for what it does not have: zero before
+ *
+ * Context: any but hard interrupt.
+ */
+void glass_view_socket(struct sock *sk, struct glass_view *view)
 {
 	struct glass_sock *gs = glass_sk(sk);
 	u32 cookie[2];
@@ -82,7 +89,7 @@ static bool view_port(const struct glass_port *port, struct glass_view *view)
 
 	if (!sk)
 		return false;
-	view_socket(sk, view);
+	glass_view_socket(sk, view);
 	sock_put(sk);
 	return true;
 }
@@ -99,7 +106,7 @@ static bool view_conn(const struct glass_conn *conn, struct glass_view *view)
 		/* Who has a port was shown with that. */
 		is_shown = !rcu_access_pointer(glass_sk(sk)->port);
 		if (is_shown)
-			view_socket(sk, view);
+			glass_view_socket(sk, view);
 		sock_put(sk);
 		return is_shown;
 	}

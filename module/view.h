@@ -10,6 +10,7 @@
 
 struct hlist_node;
 struct net;
+struct sock;
 
 /**
  * struct glass_view - what is shown of a socket, or of a connection without one
@@ -54,6 +55,8 @@ struct glass_view_cursor {
 	struct hlist_node	*node;
 	bool			is_conn;
 };
+
+void glass_view_socket(struct sock *sk, struct glass_view *view);
 
 void glass_view_first(struct glass_view_cursor *cursor, struct net *net);
 void glass_view_next(struct glass_view_cursor *cursor);

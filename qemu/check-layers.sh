@@ -16,7 +16,7 @@ layers='
 2 addr conn glass memory net port room route stats sysctl tap trace
 3 control cred dev input listen output timewait transport transport_recovery transport_rx transport_segment transport_tx
 4 connected dgram dgram_io family protosw raw seqpacket socket stream
-5 diag netlink netlink_gen proc view
+5 anatomy diag members_gen netlink netlink_gen proc view
 6 main
 '
 

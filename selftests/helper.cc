@@ -373,6 +373,7 @@ void drop_capability(int capability)
 	must(::syscall(SYS_capget, &header, sets.data()), "capget");
 	auto &set = sets.at(CAP_TO_INDEX(static_cast<unsigned>(capability)));
 	set.effective &= ~CAP_TO_MASK(static_cast<unsigned>(capability));
+	set.permitted &= ~CAP_TO_MASK(static_cast<unsigned>(capability));
 	must(::syscall(SYS_capset, &header, sets.data()), "capset");
 }
 

@@ -329,6 +329,36 @@ Result<void> Control::detach_device(std::uint32_t ifindex)
 	return ask(request);
 }
 
+/* --- Open sockets -------------------------------------------------------------------- */
+
+Result<Anatomy> Control::anatomy(int fd)
+{
+	auto request = command(GLASS_CMD_ANATOMY_GET);
+	Anatomy anatomy;
+
+	request.add(GLASS_A_ANATOMY_FD, static_cast<std::uint32_t>(fd));
+	const auto done = ask(request, [&anatomy](const nlmsghdr &message) {
+		anatomy = anatomy_of(attributes_of(message));
+	});
+	if (!done)
+		return done.error();
+	return anatomy;
+}
+
+Result<Ops> Control::ops(int fd, OpsTable table)
+{
+	auto request = command(GLASS_CMD_OPS_GET);
+	Ops ops;
+
+	request.add(GLASS_A_OPS_FD, static_cast<std::uint32_t>(fd))
+		.add(GLASS_A_OPS_TABLE, static_cast<std::uint32_t>(table));
+	const auto done = ask(
+		request, [&ops](const nlmsghdr &message) { ops = ops_of(attributes_of(message)); });
+	if (!done)
+		return done.error();
+	return ops;
+}
+
 /* --- Events -------------------------------------------------------------------------- */
 
 Result<void> Control::watch_routes()

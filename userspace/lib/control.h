@@ -2,7 +2,8 @@
 /**
  * @file
  * What can be seen and changed of Glass in a network namespace: counters,
- * routes, devices. By netlink; module/netlink/glass.yaml is the protocol.
+ * routes, devices; and what open sockets are made of. By netlink;
+ * module/netlink/glass.yaml is the protocol.
  *
  * A Control belongs to the network namespace in which it was opened. What
  * changes something needs CAP_NET_ADMIN in that namespace's user namespace.
@@ -19,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/anatomy.h"
 #include "lib/netlink.h"
 #include "lib/result.h"
 
@@ -102,6 +104,16 @@ public:
 	Result<void> attach_device(std::uint32_t ifindex, std::uint32_t node);
 	/** Errors: EINVAL when it is not attached; ENODEV, EPERM. */
 	Result<void> detach_device(std::uint32_t ifindex);
+
+	/**
+	 * What this process's descriptor @p fd is made of, a socket of any family.
+	 *
+	 * Errors: EBADF, ENOTSOCK; EPERM when the process has come by more
+	 * rights since this Control was opened.
+	 */
+	Result<Anatomy> anatomy(int fd);
+	/** One of its tables of functions. Errors: the same. */
+	Result<Ops> ops(int fd, OpsTable table);
 
 	/** Begins to hear of changes; events before are not told. */
 	Result<void> watch_routes();

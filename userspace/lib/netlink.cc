@@ -142,6 +142,16 @@ std::span<const std::uint8_t> NetlinkAttributes::bytes(std::uint16_t type) const
 		mnl_attr_get_payload_len(attribute)};
 }
 
+std::vector<const nlattr *> NetlinkAttributes::all(std::uint16_t type) const
+{
+	std::vector<const nlattr *> found;
+
+	for (const nlattr *attribute : attributes_)
+		if (mnl_attr_get_type(attribute) == type)
+			found.push_back(attribute);
+	return found;
+}
+
 NetlinkAttributes NetlinkAttributes::nested(std::uint16_t type) const
 {
 	const nlattr *attribute = find(type);

@@ -74,6 +74,8 @@ public:
 	NetlinkAttributes nested(std::uint16_t type) const;
 	/** Each attribute, whatever its type: the elements of a list. */
 	const std::vector<const nlattr *> &all() const { return attributes_; }
+	/** Each attribute of that type: the elements of a list that stands among others. */
+	std::vector<const nlattr *> all(std::uint16_t type) const;
 
 private:
 	NetlinkAttributes() = default;
