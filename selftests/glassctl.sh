@@ -54,6 +54,10 @@ test_wrong_usage_exits_with_2()
 		route add 12 dev lo lladdr 02:00:00:00:00
 		route add 12 dev lo lladdr $LLADDR metric 3
 		route del 4294967295
+		fd
+		fd nothing
+		fd 0:1
+		ops sctp
 	END
 }
 
@@ -219,6 +223,163 @@ sockets()
 	wait_until port_is_open 5000 TIME_WAIT
 	expect_ss 1 --state time_wait
 	expect_words " 1:5000 " "$WORK/out"
+}
+
+test_fd_draws_what_a_socket_is_made_of() { in_namespace anatomy; }
+
+# socket_of PID: the number of its first descriptor that is a socket.
+socket_of()
+{
+	local file
+
+	for file in "/proc/$1/fd"/*; do
+		case $(readlink "$file") in
+		socket:*)
+			echo "${file##*/}"
+			return
+			;;
+		esac
+	done
+	fail "process $1 has no socket"
+}
+
+# value KEY: what $WORK/out says of it.
+value()
+{
+	local key word rest
+
+	while read -r key word rest; do
+		[ "$key" != "│" ] || { key=$word && word=$rest; }
+		if [ "$key" = "$1" ]; then
+			echo "$word" | sed 's/^ *//'
+			return
+		fi
+	done <"$WORK/out"
+	fail "no $1"
+}
+
+anatomy()
+{
+	local listener fd inode
+
+	start_receiver 5000 /dev/null --type stream
+	listener=$!
+	fd=$(socket_of "$listener")
+	inode=$(readlink "/proc/$listener/fd/$fd")
+	inode=${inode#socket:[}
+	inode=${inode%]}
+	glassctl fd "$listener:$fd" >"$WORK/out"
+	expect_equal tree "$(sed -n '1p;s/^ *└─ //p' "$WORK/out")" "descriptor
+struct file
+struct dentry
+struct inode
+struct socket
+struct sock
+struct glass_sock"
+	expect_equal fd "$(value fd)" "$fd"
+	expect_equal pid "$(value pid)" "$listener"
+	expect_equal command "$(value command)" glass-cat
+	expect_equal f_op "$(value f_op)" socket_file_ops
+	expect_equal d_name "$(value d_name)" "socket:[$inode]"
+	expect_equal i_ino "$(value i_ino)" "$inode"
+	expect_equal i_mode "$(value i_mode)" 0140777
+	expect_equal s_magic "$(value s_magic)" 0x534f434b
+	expect_equal ops "$(value ops)" glass_stream_ops
+	expect_equal sk_prot "$(value sk_prot)" glass_stream_prot
+	expect_equal sk_prot_name "$(value sk_prot_name)" GLASS-STREAM
+	expect_equal sk_family "$(value sk_family)" AF_GLASS
+	expect_equal sk_state "$(value sk_state)" LISTEN
+	expect_equal sk_data_ready "$(value sk_data_ready)" sock_def_readable
+	expect_equal local "$(value local)" "*:5000"
+	# What the next thing hangs on stands to its left.
+	expect_words "            └─ struct sock" "$WORK/out"
+	expect_words "            │  ops    glass_stream_ops" "$WORK/out"
+	glassctl fd "/proc/$listener/fd/$fd" >"$WORK/again"
+	cmp "$WORK/out" "$WORK/again"
+
+	glassctl --json fd "$listener:$fd" >"$WORK/json"
+	expect_words "{\"descriptor\":{\"fd\":$fd,\"pid\":$listener,\"command\":\"glass-cat\"},\"file\":{\"f_op\":\"socket_file_ops\",\"f_flags\":\"O_RDWR\",\"f_pos\":0},\"dentry\":{\"d_name\":\"socket:[$inode]\"},\"inode\":{\"i_ino\":$inode,\"i_mode\":\"0140777\",\"i_uid\":0,\"s_type\":\"sockfs\",\"s_magic\":\"0x534f434b\"},\"socket\":{\"state\":\"SS_UNCONNECTED\",\"type\":\"SOCK_STREAM\"," "$WORK/json"
+	expect_words '"glass":{"local":"*:5000","peer":"*:*"' "$WORK/json"
+
+	# An inherited one, of another family, on its way to a device.
+	need bash
+	ip link set lo up
+	bash -c 'exec 7<>/dev/udp/127.0.0.1/9; glassctl fd 7' >"$WORK/out"
+	expect_equal sk_prot "$(value sk_prot)" udp_prot
+	expect_equal sk_family "$(value sk_family)" AF_INET
+	expect_equal state "$(value state)" SS_UNCONNECTED
+	expect_equal sk_state "$(value sk_state)" ESTABLISHED
+	expect_equal end "$(sed -n '/net_device/,$p' "$WORK/out" | tr -s ' ')" " └─ struct net_device
+ ifindex 1
+ name lo"
+}
+
+test_fd_says_why_not() { in_namespace anatomy_refusals; }
+
+anatomy_refusals()
+{
+	local listener fd
+
+	need setpriv
+	start_receiver 5000 /dev/null
+	listener=$!
+	fd=$(socket_of "$listener")
+	expect_error "glassctl: fd 0: Socket operation on non-socket: The descriptor is not a socket" \
+		glassctl fd 0
+	# Its own descriptors do not stand in for those that the caller has not.
+	expect_error "glassctl: fd 3: Bad file descriptor: 3" glassctl fd 3 3>&-
+	expect_error "glassctl: ops: Bad file descriptor: 3" glassctl ops stream 3 3>&-
+	expect_error "glassctl: fd $listener:99: Bad file descriptor: $listener:99" \
+		glassctl fd "$listener:99"
+	expect_error "glassctl: fd $listener:$fd: Operation not permitted: $listener:$fd: You may not look into that process" \
+		setpriv --reuid 65534 --clear-groups glassctl fd "$listener:$fd"
+	expect_error "glassctl: ops: Operation not permitted: raw" \
+		setpriv --reuid 65534 --clear-groups --inh-caps=-all glassctl ops raw
+}
+
+test_ops_stand_side_by_side() { in_namespace operations; }
+
+# columns OPTION...: what glassctl ops prints, each column by one blank.
+columns() { glassctl ops "$@" | tr -s ' ' >"$WORK/out"; }
+
+operations()
+{
+	local listener fd
+
+	columns
+	expect_equal headings "$(head -n 3 "$WORK/out")" "MEMBER STREAM SEQPACKET DGRAM RAW
+(table) glass_stream_ops glass_seqpacket_ops glass_dgram_ops glass_raw_ops
+owner glass glass glass glass"
+	expect_words "release glass_sk_release glass_sk_release glass_sk_release glass_sk_release" \
+		"$WORK/out"
+	expect_words "mmap sock_no_mmap sock_no_mmap sock_no_mmap sock_no_mmap" "$WORK/out"
+
+	# The table that the books have of IPv4.
+	columns tcp udp ip-raw
+	expect_equal IPv4 "$(head -n 10 "$WORK/out")" "MEMBER TCP UDP IP-RAW
+(table) inet_stream_ops inet_dgram_ops inet_sockraw_ops
+owner - - -
+release inet_release inet_release inet_release
+bind inet_bind inet_bind inet_bind
+connect inet_stream_connect inet_dgram_connect inet_dgram_connect
+socketpair sock_no_socketpair sock_no_socketpair sock_no_socketpair
+accept inet_accept sock_no_accept sock_no_accept
+getname inet_getname inet_getname inet_getname
+poll tcp_poll udp_poll datagram_poll"
+	expect_words "listen inet_listen sock_no_listen sock_no_listen" "$WORK/out"
+
+	start_receiver 5000 /dev/null
+	listener=$!
+	fd=$(socket_of "$listener")
+	columns --proto unix "$listener:$fd"
+	expect_equal transports "$(head -n 4 "$WORK/out")" "MEMBER UNIX $listener:$fd
+(table) unix_stream_proto glass_dgram_prot
+owner - glass
+close unix_close glass_dgram_close"
+	expect_words "sendmsg - glass_dgram_sendmsg" "$WORK/out"
+	glassctl -j ops --proto unix dgram >"$WORK/json"
+	expect_words '[{"member":"(table)","unix":"unix_stream_proto","dgram":"glass_dgram_prot"},{"member":"owner","unix":null,"dgram":"glass"},{"member":"close","unix":"unix_close","dgram":"glass_dgram_close"},' \
+		"$WORK/json"
 }
 
 test_monitor_prints_changes_as_they_come() { in_namespace monitor; }

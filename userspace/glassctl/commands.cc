@@ -7,6 +7,7 @@
 #include <iostream>
 #include <map>
 
+#include "glassctl/anatomy.h"
 #include "glassctl/sockets.h"
 #include "glassctl/view.h"
 #include "lib/control.h"
@@ -222,7 +223,9 @@ void Runner::run()
 	case Command::DeviceDetach:
 		return checked(control_.detach_device(ifindex()));
 	case Command::Sockets:
-		return show_sockets(options_);
+	case Command::Anatomy:
+	case Command::Ops:
+		break; // these ask for nothing that is open yet
 	}
 }
 
@@ -230,7 +233,16 @@ void Runner::run()
 
 void run(const Options &options)
 {
-	Runner(options).run();
+	switch (options.command) {
+	case Command::Sockets:
+		return show_sockets(options);
+	case Command::Anatomy:
+		return show_anatomy(options);
+	case Command::Ops:
+		return show_ops(options);
+	default:
+		return Runner(options).run();
+	}
 }
 
 } // namespace glass::ctl

@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "glassctl/anatomy.h"
 #include "lib/address.h"
 #include "lib/diag.h"
 
@@ -30,6 +31,8 @@ const char *const footer =
 	"  glassctl route add 12 dev veth0 lladdr 52:54:00:00:00:01\n"
 	"                                      who is beyond it\n"
 	"  glassctl ss --type stream -p        connections, and who has them\n"
+	"  glassctl fd 812:3                   what process 812's descriptor 3 is made of\n"
+	"  glassctl ops stream tcp unix        functions of three socket types\n"
 	"  glassctl --json stats --all         all counters, for a program";
 
 /** A usage error that CLI11 cannot find. */
@@ -111,6 +114,7 @@ private:
 	void add_route_commands();
 	void add_device_commands();
 	void add_socket_command();
+	void add_anatomy_commands();
 
 	CLI::App app_{description, "glassctl"};
 	Options options_;
@@ -261,6 +265,43 @@ void Parser::add_socket_command()
 			  "Say which processes have them: command/pid/descriptor");
 }
 
+void Parser::add_anatomy_commands()
+{
+	const auto is_descriptor = [](const std::string &text) {
+		return DescriptorName::parse(text).ok();
+	};
+	const char *const form = "FD, PID:FD or /proc/PID/fd/FD";
+
+	take_object(add(app_, "fd", "What an open socket, of any family, is made of",
+			Command::Anatomy,
+			[this, is_descriptor, form] {
+				if (!is_descriptor(object_))
+					throw UsageError("descriptor '" + object_ +
+							 "': this is not of the form " + form);
+				options_.descriptors = {object_};
+			}),
+		    "descriptor", form)
+		->required();
+
+	CLI::App *const ops =
+		add(app_, "ops", "The functions of sockets, side by side", Command::Ops,
+		    [this, is_descriptor] {
+			    for (const auto &word : options_.descriptors)
+				    if (!is_socket_kind(word) && !is_descriptor(word))
+					    throw UsageError("'" + word +
+							     "': no socket goes by this name");
+		    });
+	std::string names;
+	for (const auto &kind : socket_kinds())
+		names += kind + ' ';
+	ops->add_option("sockets", options_.descriptors,
+			"Descriptors, as of fd; or kinds of socket: " + names)
+		->option_text(" ");
+	ops->add_flag(
+		"--proto", [this](std::int64_t) { options_.table = OpsTable::Proto; },
+		"Those of the transport (struct proto), not of the calls (struct proto_ops)");
+}
+
 Parser::Parser()
 {
 	app_.footer(footer);
@@ -274,6 +315,7 @@ Parser::Parser()
 	add_route_commands();
 	add_device_commands();
 	add_socket_command();
+	add_anatomy_commands();
 }
 
 Options Parser::parse(int argc, char **argv)

@@ -10,7 +10,9 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
+#include "lib/anatomy.h"
 #include "lib/control.h"
 
 namespace glass::ctl {
@@ -28,6 +30,8 @@ enum class Command {
 	DeviceAttach,
 	DeviceDetach,
 	Sockets,
+	Anatomy,
+	Ops,
 };
 
 /** Which sockets are shown; empty values stand for all. */
@@ -49,6 +53,8 @@ struct Options {
 	std::string device; /**< a name; empty when none was given */
 	LinkAddress address;
 	SocketFilter sockets;
+	std::vector<std::string> descriptors; /**< of sockets; of Ops, names of kinds too */
+	OpsTable table = OpsTable::ProtoOps;
 };
 
 /**

@@ -92,6 +92,34 @@ void View::print_rows(const std::vector<std::string> &columns, const std::vector
 		print_line(line, widths);
 }
 
+void View::print_chain(const std::vector<Section> &sections) const
+{
+	Row object;
+	std::string indent;
+
+	for (const Section &section : sections) {
+		const bool is_last = &section == &sections.back();
+		std::size_t width = 0;
+
+		object[section.key] = section.values;
+		if (json_)
+			continue;
+		for (const auto &item : section.values.items())
+			width = std::max(width, item.key().size());
+		if (&section != &sections.front()) {
+			std::cout << indent << "└─ ";
+			indent += "   ";
+		}
+		std::cout << section.title << '\n';
+		for (const auto &item : section.values.items()) {
+			std::cout << indent << (is_last ? "   " : "│  ");
+			print_line({item.key(), text_of(item.value())}, {width});
+		}
+	}
+	if (json_)
+		std::cout << object << '\n';
+}
+
 void View::begin_stream(const std::vector<std::string> &columns,
 			const std::vector<std::size_t> &widths)
 {

@@ -16,6 +16,13 @@ namespace glass::ctl {
 /** An object whose keys keep their order: a line of a table. */
 using Row = nlohmann::ordered_json;
 
+/** A thing on the way from one to the next, and its values. */
+struct Section {
+	std::string key;   /**< in JSON */
+	std::string title; /**< for people */
+	Row values;
+};
+
 /** Prints to standard output. */
 class View
 {
@@ -27,6 +34,9 @@ public:
 	/** Rows with the same keys, of which there are @p columns; the keys are the headings. */
 	void print_rows(const std::vector<std::string> &columns,
 			const std::vector<Row> &rows) const;
+
+	/** Each section below the one that leads to it, as a tree with one branch. */
+	void print_chain(const std::vector<Section> &sections) const;
 
 	/**
 	 * Rows that come one by one, each seen at once: the headings now, with
