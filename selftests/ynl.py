@@ -7,20 +7,28 @@ Each line holds the arguments of one call of cli.py, without blanks inside; what
 it prints goes to stdout, and then a line "exit N". One process makes all calls,
 because Python takes longer to start in an emulated guest than all of them. The
 words "listen GROUP" begin to collect a group's notifications; cli.py can do
-that only by sleeping. The word "heard" prints and forgets them.
+that only by sleeping. The word "heard" prints and forgets them. "@listener" in
+a line stands for the number of a descriptor, that of a netlink socket.
 """
 
+import copy
+import functools
 import json
 import sys
 
 import cli
+import yaml
+
+# Each call reads the specification again, which costs more than all the rest.
+parse = functools.cache(yaml.safe_load)
+yaml.safe_load = lambda stream: copy.deepcopy(parse(stream.read()))
 
 PLACE = ["--no-schema", "--spec", sys.argv[1], "--output-json"]
 cli.exit = sys.exit  # the interactive one closes stdin
 listener = cli.YnlFamily(sys.argv[1], "")
 
 for line in sys.stdin:
-    words = line.split()
+    words = line.replace("@listener", str(listener.sock.fileno())).split()
     if words[0] == "listen":
         listener.ntf_subscribe(words[1])
         continue

@@ -62,6 +62,12 @@ calls()
 		--dump route-get
 		--do route-get --json {"node":12}
 		--dump dev-get
+		--do anatomy-get --json {"fd":@listener}
+		--do ops-get --json {"fd":@listener,"table":"proto-ops"}
+		--do ops-get --json {"fd":@listener,"table":"proto"}
+		--do anatomy-get --json {"fd":0}
+		--do anatomy-get --json {}
+		--do ops-get --json {"fd":@listener}
 	END
 
 	# What the kernel says, and about which attribute.
@@ -69,12 +75,24 @@ calls()
 	expect_words "'miss-type': 'node'" "$WORK/answers"
 	expect_words "'bad-attr': '.lladdr'" "$WORK/answers"
 	expect_words "'bad-attr': '.ifindex'" "$WORK/answers"
+	expect_words "The descriptor is not a socket" "$WORK/answers"
+	expect_words "'bad-attr': '.fd'" "$WORK/answers"
+	expect_words "'miss-type': 'fd'" "$WORK/answers"
+	expect_words "'miss-type': 'table'" "$WORK/answers"
 
 	expect_equal routes "$(glassctl route show 12)" "NODE  TYPE  DEV  SOURCE  LLADDR
 12    link  va   9       02:00:00:00:00:0c"
 	sed -n '/^exit\|^[[{]/{s/"name": \("Glass[^"]*"\), "value"/\1/g;/Glass/{s/}, {/,/g;s/[][]//g};s/ //g;p}' \
 		"$WORK/answers" >"$WORK/short"
-	expect_equal answers "$(cat "$WORK/short")" "exit0
+	sed -n '/^{"file":/,$p' "$WORK/short" >"$WORK/socket"
+	expect_words '{"file":{"op":"socket_file_ops",' "$WORK/socket"
+	expect_words '"socket":{"state":1,"type":3,"flags":' "$WORK/socket"
+	expect_words '"sock":{"prot":"netlink_proto","prot-name":"NETLINK","family":16,' "$WORK/socket"
+	expect_words '"data-ready":"sock_def_readable",' "$WORK/socket"
+	expect_words '{"symbol":"netlink_ops","member":[{"name":"release","symbol":"netlink_release"},{"name":"bind","symbol":"netlink_bind"},' \
+		"$WORK/socket"
+	expect_words '{"symbol":"netlink_proto","member":[{"name":"close"},' "$WORK/socket"
+	expect_equal answers "$(sed '/^{"file":/,$d' "$WORK/short")" "exit0
 exit0
 exit0
 exit0
