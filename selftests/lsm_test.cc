@@ -22,6 +22,8 @@
 #include <vector>
 
 #include "helper.h"
+#include "lib/anatomy.h"
+#include "lib/control.h"
 #include "lib/family.h"
 #include "network.h"
 
@@ -61,10 +63,10 @@ public:
 	std::string why_not; /* why nothing will be refused */
 
 private:
-	static constexpr std::array<std::string_view, 10> hooks = {
+	static constexpr std::array<std::string_view, 11> hooks = {
 		"socket_create",   "socket_socketpair", "socket_bind",	  "socket_connect",
 		"socket_listen",   "socket_accept",	"socket_sendmsg", "socket_recvmsg",
-		"socket_shutdown", "file_permission",
+		"socket_shutdown", "file_permission",	"file_receive",
 	};
 	static constexpr std::size_t slots_size = hooks.size() * sizeof(std::uint32_t);
 
@@ -452,6 +454,19 @@ TEST_P(Lsm, RefusesToReadAndWriteTheFile)
 	EXPECT_EQ(Inventory(), before);
 	EXPECT_EQ(read(pair.receiver), "still there");
 	expect_it_works(pair);
+}
+
+/* What a socket is made of: who may receive its descriptor, and may ask, may know. */
+TEST_P(Lsm, RefusesAnotherProcesssDescriptorAndTheQuestion)
+{
+	const Socket socket = create();
+	const glass::DescriptorName name = {::getpid(), socket.fd()};
+	auto control = must(glass::Control::open(), "netlink");
+
+	EXPECT_EQ(refused("file_receive", [&] { return glass::fetch_descriptor(name); }), EPERM);
+	EXPECT_EQ(refused("socket_sendmsg", [&] { return control.anatomy(socket.fd()); }), EPERM);
+	const auto copy = must(glass::fetch_descriptor(name), "fetch");
+	EXPECT_EQ(err(control.anatomy(copy.get())), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(OfType, Lsm,
