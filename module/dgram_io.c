@@ -217,6 +217,8 @@ int glass_dgram_find_way(struct sock *sk, const struct glass_addr *dst,
 		.src		= gs->local,
 		.dst		= *dst,
 		.bound_dev_if	= READ_ONCE(sk->sk_bound_dev_if),
+		.mark		= READ_ONCE(sk->sk_mark),
+		.priority	= READ_ONCE(sk->sk_priority),
 		.protocol	= sk->sk_protocol,
 	};
 	if (info) {
@@ -257,11 +259,12 @@ int glass_dgram_find_way(struct sock *sk, const struct glass_addr *dst,
 static int dgram_find_way(struct sock *sk, struct msghdr *msg, size_t len,
 			  struct glass_dgram_way *way)
 {
+	struct sockcm_cookie sockc;
 	struct glass_pktinfo info;
 	struct glass_addr dst;
 	int err;
 
-	err = glass_sk_cmsg_read(sk, msg, &info);
+	err = glass_sk_cmsg_read(sk, msg, &info, &sockc);
 	if (err)
 		return err;
 
@@ -280,6 +283,7 @@ static int dgram_find_way(struct sock *sk, struct msghdr *msg, size_t len,
 	else
 		err = -ENOTCONN;
 	release_sock(sk);
+	way->flow.mark = sockc.mark;
 	if (!err && len > way->max_payload)
 		err = -EMSGSIZE;
 	return err;

@@ -145,6 +145,8 @@ static int output_frame(struct net *net, struct sk_buff *skb,
 	err = skb_cow_head(skb, glass_output_headroom(route));
 	if (err)
 		goto free_skb;
+	skb->mark = flow->mark;
+	skb->priority = flow->priority;
 	if (!has_header)
 		output_glass_header(skb, flow);
 	err = output_link_header(skb, route);

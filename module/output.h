@@ -14,6 +14,8 @@
  * @dst: receiver
  * @cache: the way to @dst
  * @bound_dev_if: the only device allowed (SO_BINDTODEVICE), or 0
+ * @mark: of the frame (SO_MARK)
+ * @priority: likewise (SO_PRIORITY)
  * @protocol: GLASS_PROTO_*
  * @proto_hlen: bytes at the front of the payload that are the protocol's own
  *	header, a multiple of 4
@@ -23,6 +25,8 @@ struct glass_flow {
 	struct glass_addr	dst;
 	struct glass_route_cache cache;
 	int			bound_dev_if;
+	u32			mark;
+	u32			priority;
 	u8			protocol;
 	u8			proto_hlen;
 };

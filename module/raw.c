@@ -36,11 +36,12 @@ static int glass_raw_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 static int raw_find_way(struct sock *sk, struct msghdr *msg,
 			struct glass_dgram_way *way)
 {
+	struct sockcm_cookie sockc;
 	struct glass_pktinfo info;
 	struct glass_addr dst;
 	int err;
 
-	err = glass_sk_cmsg_read(sk, msg, &info);
+	err = glass_sk_cmsg_read(sk, msg, &info, &sockc);
 	if (!err && msg->msg_namelen)
 		err = glass_addr_read(&dst, msg->msg_name, msg->msg_namelen);
 	if (err)
@@ -54,6 +55,7 @@ static int raw_find_way(struct sock *sk, struct msghdr *msg,
 	else
 		err = glass_dgram_find_way(sk, &dst, &info, way);
 	release_sock(sk);
+	way->flow.mark = sockc.mark;
 
 	/* On the wire there are no wildcards; 0 is nobody's port. */
 	if (way->flow.dst.port == GLASS_PORT_ANY)

@@ -271,6 +271,7 @@ EXPORT_SYMBOL_GPL(glass_sk_recvmsg);
  * @sk: the sender
  * @msg: the message
  * @info: filled in; asks for nothing if there is no GLASS_PKTINFO
+ * @sockc: filled in; what the socket's own options say if nothing else is asked
  *
  * Those of SOL_SOCKET are the core's to judge.
  *
@@ -278,13 +279,15 @@ EXPORT_SYMBOL_GPL(glass_sk_recvmsg);
  * Return: 0, or -EINVAL for a malformed or an unknown one.
  */
 int glass_sk_cmsg_read(struct sock *sk, struct msghdr *msg,
-		       struct glass_pktinfo *info)
+		       struct glass_pktinfo *info,
+		       struct sockcm_cookie *sockc)
 {
-	struct sockcm_cookie sockc;
 	struct cmsghdr *cmsg;
 
 	info->ifindex = 0;
 	info->node = GLASS_NODE_ANY;
+	sockcm_init(sockc, sk);
+	sockc->mark = READ_ONCE(sk->sk_mark);
 	if (!msg->msg_controllen)
 		return 0;
 
@@ -298,8 +301,7 @@ int glass_sk_cmsg_read(struct sock *sk, struct msghdr *msg,
 			return -EINVAL;
 		memcpy(info, CMSG_DATA(cmsg), sizeof(*info));
 	}
-	sockcm_init(&sockc, sk);
-	return sock_cmsg_send(sk, msg, &sockc);
+	return sock_cmsg_send(sk, msg, sockc);
 }
 
 /**

@@ -21,7 +21,8 @@ int glass_sk_set_flag(struct sock *sk, bool *flag, sockptr_t optval,
 		      unsigned int optlen);
 int glass_sk_get_flag(bool flag, char __user *optval, int __user *optlen);
 int glass_sk_cmsg_read(struct sock *sk, struct msghdr *msg,
-		       struct glass_pktinfo *info);
+		       struct glass_pktinfo *info,
+		       struct sockcm_cookie *sockc);
 
 /* struct proto_ops */
 int glass_sk_release(struct socket *sock);

@@ -126,6 +126,8 @@ static void flow_init(const struct sock *sk, struct glass_flow *flow)
 		.dst		= gs->remote,
 		.cache		= gs->route,
 		.bound_dev_if	= sk->sk_bound_dev_if,
+		.mark		= READ_ONCE(sk->sk_mark),
+		.priority	= READ_ONCE(sk->sk_priority),
 		.protocol	= sk->sk_protocol,
 	};
 }

@@ -213,4 +213,9 @@ bool eventually(const std::function<bool()> &is_so)
 	return true;
 }
 
+bool nothing_remains()
+{
+	return eventually([] { return lines_of("/proc/thread-self/net/glass").size() == 1; });
+}
+
 } // namespace helper

@@ -88,6 +88,8 @@ glass::Control control();
 long module_references();
 /** Tries again until it is true, for at most 10 s; whether it became so. */
 bool eventually(const std::function<bool()> &is_so);
+/** Waits until no socket, request or remembered connection of this namespace is left. */
+bool nothing_remains();
 
 } // namespace helper
 

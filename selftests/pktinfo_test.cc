@@ -452,6 +452,93 @@ constexpr bpf_insn instruction(int code, unsigned dst, unsigned src, int off, in
 		static_cast<__s16>(off), imm};
 }
 
+/* A program that lets in the frames of which a 32 bit field of its context has this value. */
+std::array<bpf_insn, 6> wants(std::size_t field, int value)
+{
+	return {
+		instruction(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_0, BPF_REG_1,
+			    static_cast<int>(field), 0),
+		instruction(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 2, value),
+		instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0),
+		instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+		instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, -1),
+		instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+}
+
+/* What SO_MARK and SO_PRIORITY say is on the frame, where tc and filters see it. */
+class Labels : public testing::TestWithParam<int>
+{
+protected:
+	Labels()
+	{
+		enter_new_namespace();
+		/* What a filter keeps out is not sent again for long. */
+		write_file("/proc/sys/net/glass/user_timeout_ms", "1");
+	}
+	~Labels() override { EXPECT_TRUE(nothing_remains()); }
+
+	/* Sends with the option; whether a reader that wants that gets it. */
+	static bool reaches_the_frame(int option, std::size_t field, int value, bool sets_it = true)
+	{
+		auto [sender, receiver] = must(Socket::pair(GetParam()), "socketpair");
+		const auto program = must(load_ebpf(wants(field, value)), "bpf");
+
+		must(receiver.set_option(SOL_SOCKET, SO_ATTACH_BPF, program.get()),
+		     "SO_ATTACH_BPF");
+		if (sets_it) {
+			must(sender.set_option(SOL_SOCKET, option, value), "the option");
+		}
+		must(sender.send(bytes("x")), "send");
+		return is_readable(receiver);
+	}
+};
+
+INSTANTIATE_TEST_SUITE_P(Types, Labels, testing::Values(SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM),
+			 [](const auto &info) {
+				 return info.param == SOCK_STREAM      ? "Stream"
+					: info.param == SOCK_SEQPACKET ? "Seqpacket"
+								       : "Dgram";
+			 });
+
+TEST_P(Labels, TheMarkReachesTheFrame)
+{
+	EXPECT_TRUE(reaches_the_frame(SO_MARK, offsetof(__sk_buff, mark), 77));
+	EXPECT_FALSE(reaches_the_frame(SO_MARK, offsetof(__sk_buff, mark), 77, false));
+}
+
+TEST_P(Labels, ThePriorityReachesTheFrame)
+{
+	EXPECT_TRUE(reaches_the_frame(SO_PRIORITY, offsetof(__sk_buff, priority), 5));
+	EXPECT_FALSE(reaches_the_frame(SO_PRIORITY, offsetof(__sk_buff, priority), 5, false));
+}
+
+/* For one message, as a control message; the next one has the socket's again. */
+TEST_F(Filter, AMessageMayHaveAMarkOfItsOwn)
+{
+	const auto program = must(load_ebpf(wants(offsetof(__sk_buff, mark), 78)), "bpf");
+	alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint32_t))> control = {};
+	std::array<char, 1> byte = {'x'};
+	iovec data = {byte.data(), byte.size()};
+	msghdr message = {};
+	const std::uint32_t mark = 78;
+
+	must(pair.receiver.set_option(SOL_SOCKET, SO_ATTACH_BPF, program.get()), "SO_ATTACH_BPF");
+	message.msg_iov = &data;
+	message.msg_iovlen = 1;
+	message.msg_control = control.data();
+	message.msg_controllen = control.size();
+	cmsghdr *const cmsg = CMSG_FIRSTHDR(&message);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SO_MARK;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(mark));
+	std::memcpy(CMSG_DATA(cmsg), &mark, sizeof(mark));
+	must(::sendmsg(pair.sender.fd(), &message, 0), "sendmsg");
+	EXPECT_EQ(read_message(pair.receiver), "x");
+	must(pair.sender.send(bytes("y")), "send");
+	EXPECT_FALSE(is_readable(pair.receiver));
+}
+
 TEST_F(Filter, ExtendedIsAskedLikeAClassicOne)
 {
 	const int port = static_cast<int>(address_of(pair.sender).port);

@@ -187,12 +187,6 @@ void set_sysctl(const std::string &name, std::uint64_t value)
 	must(file ? 0 : -1, name.c_str());
 }
 
-/* No socket, request or remembered connection of this namespace is left. */
-bool nothing_remains()
-{
-	return eventually([] { return lines_of("/proc/thread-self/net/glass").size() == 1; });
-}
-
 /* A namespace for a case, which leaves nothing behind that still sends. */
 class Elsewhere
 {
