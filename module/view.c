@@ -8,16 +8,28 @@
 #include "net.h"
 #include "transport.h"
 
-/* From the end of the ports on, the connections. */
+static struct hlist_node *first_of(struct net *net, enum glass_view_table table)
+{
+	struct glass_net *gn = glass_net(net);
+
+	switch (table) {
+	case GLASS_VIEW_PORTS:
+		return rcu_dereference(hlist_first_rcu(&gn->ports.all));
+	case GLASS_VIEW_CONNS:
+		return rcu_dereference(hlist_first_rcu(&gn->conns.all));
+	case GLASS_VIEW_TAPS:
+		return rcu_dereference(hlist_first_rcu(&gn->taps.list));
+	}
+	return NULL;
+}
+
+/* From the end of a table on, the next one that is not empty. */
 static void cursor_set(struct glass_view_cursor *cursor,
 		       struct hlist_node *node)
 {
+	while (!node && cursor->table < GLASS_VIEW_TAPS)
+		node = first_of(cursor->net, ++cursor->table);
 	cursor->node = node;
-	if (node || cursor->is_conn)
-		return;
-	cursor->is_conn = true;
-	cursor->node = rcu_dereference(hlist_first_rcu(&glass_net(cursor->net)
-						       ->conns.all));
 }
 
 /**
@@ -30,9 +42,8 @@ static void cursor_set(struct glass_view_cursor *cursor,
 void glass_view_first(struct glass_view_cursor *cursor, struct net *net)
 {
 	cursor->net = net;
-	cursor->is_conn = false;
-	cursor_set(cursor, rcu_dereference(hlist_first_rcu(&glass_net(net)
-							   ->ports.all)));
+	cursor->table = GLASS_VIEW_PORTS;
+	cursor_set(cursor, first_of(net, GLASS_VIEW_PORTS));
 }
 
 /**
@@ -83,9 +94,10 @@ void glass_view_socket(struct sock *sk, struct glass_view *view)
 	}
 }
 
-static bool view_port(const struct glass_port *port, struct glass_view *view)
+/* @slot: where a port or a tap names its socket. */
+static bool view_slot(struct sock * const *slot, struct glass_view *view)
 {
-	struct sock *sk = glass_sk_get_rcu(&port->sk);
+	struct sock *sk = glass_sk_get_rcu(slot);
 
 	if (!sk)
 		return false;
@@ -134,9 +146,16 @@ bool glass_view_read(const struct glass_view_cursor *cursor,
 		     struct glass_view *view)
 {
 	memset(view, 0, sizeof(*view));
-	if (cursor->is_conn)
+	switch (cursor->table) {
+	case GLASS_VIEW_PORTS:
+		return view_slot(&hlist_entry(cursor->node, struct glass_port,
+					      all)->sk, view);
+	case GLASS_VIEW_CONNS:
 		return view_conn(hlist_entry(cursor->node, struct glass_conn,
 					     all), view);
-	return view_port(hlist_entry(cursor->node, struct glass_port, all),
-			 view);
+	case GLASS_VIEW_TAPS:
+		return view_slot(&hlist_entry(cursor->node, struct glass_tap,
+					      link)->sk, view);
+	}
+	return false;
 }

@@ -45,15 +45,27 @@ struct glass_view {
 };
 
 /**
+ * enum glass_view_table - where sockets are found, in this order
+ * @GLASS_VIEW_PORTS: who has a port: struct glass_port
+ * @GLASS_VIEW_CONNS: connections: struct glass_conn
+ * @GLASS_VIEW_TAPS: who listens in: struct glass_tap
+ */
+enum glass_view_table {
+	GLASS_VIEW_PORTS,
+	GLASS_VIEW_CONNS,
+	GLASS_VIEW_TAPS,
+};
+
+/**
  * struct glass_view_cursor - a place among a namespace's sockets
  * @net: the namespace
  * @node: the entry, or NULL behind the last
- * @is_conn: it is a struct glass_conn's, else a struct glass_port's
+ * @table: whose entry it is
  */
 struct glass_view_cursor {
 	struct net		*net;
 	struct hlist_node	*node;
-	bool			is_conn;
+	enum glass_view_table	table;
 };
 
 void glass_view_socket(struct sock *sk, struct glass_view *view);

@@ -109,6 +109,22 @@ TEST_F(Raw, IsWhatItWasAskedFor)
 	EXPECT_EQ(err(::accept(raw().fd(), nullptr, nullptr)), EOPNOTSUPP);
 }
 
+TEST_F(Raw, IsShownWithWhatItAsksFor)
+{
+	Socket socket = raw(9);
+	std::vector<std::string> rows;
+
+	must(socket.bind({GLASS_NODE_LOCAL, 4000}), "bind");
+	must(socket.connect({GLASS_NODE_LOCAL, 5000}), "connect");
+	for (const auto &line : lines_of("/proc/self/net/glass"))
+		if (line.starts_with("RAW "))
+			rows.push_back(line);
+	ASSERT_EQ(rows.size(), 1u);
+	EXPECT_TRUE(rows[0].starts_with("RAW 9 1:4000 1:5000 ESTABLISHED 0 0 0 0 ")) << rows[0];
+	socket.close();
+	EXPECT_EQ(lines_of("/proc/self/net/glass").size(), 1u) << "the head alone";
+}
+
 /* --- What it sees -------------------------------------------------------------------- */
 
 TEST_F(Raw, SeesEveryProtocolOrOne)
