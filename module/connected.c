@@ -416,6 +416,25 @@ int glass_connected_set_rcvlowat(struct sock *sk, int value)
 /* --- Sending and receiving ----------------------------------------------------- */
 
 /**
+ * glass_connected_check_cmsg - look at the control messages of a send
+ * @sk: the sender
+ * @msg: the message
+ *
+ * A connection has its way and its mark already, so what they ask for changes
+ * nothing, as with TCP; but what is malformed is refused.
+ *
+ * Context: process; no lock held.
+ * Return: as glass_sk_cmsg_read().
+ */
+int glass_connected_check_cmsg(struct sock *sk, struct msghdr *msg)
+{
+	struct sockcm_cookie sockc;
+	struct glass_pktinfo info;
+
+	return glass_sk_cmsg_read(sk, msg, &info, &sockc);
+}
+
+/**
  * glass_connected_may_send - can bytes be written?
  * @sk: the socket; one that is connecting is waited for
  * @msg: flags

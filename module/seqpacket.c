@@ -50,6 +50,10 @@ static int glass_seqpacket_sendmsg(struct sock *sk, struct msghdr *msg,
 	long timeo;
 	int err;
 
+	err = glass_connected_check_cmsg(sk, msg);
+	if (err)
+		return err;
+
 	lock_sock(sk);
 	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
 	for (;;) {

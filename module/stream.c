@@ -22,6 +22,10 @@ static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	ssize_t n;
 	int err;
 
+	err = glass_connected_check_cmsg(sk, msg);
+	if (err)
+		return err;
+
 	lock_sock(sk);
 	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
 	err = glass_connected_may_send(sk, msg, &timeo);
