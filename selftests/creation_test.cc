@@ -246,6 +246,33 @@ TEST_P(Creation, IsInheritedByForkAndExec)
 	EXPECT_EQ(read_text(ends), "error: EAGAIN");
 }
 
+TEST_P(Creation, IsFetchedFromAnotherProcess)
+{
+	const auto ends = glass_ends(type());
+	const int number = ends.writer.get();
+	const auto fetch = [&] {
+		const glass::Fd parent(static_cast<int>(
+			must(::syscall(SYS_pidfd_open, ::getppid(), 0), "pidfd_open")));
+
+		return ::syscall(SYS_pidfd_getfd, parent.get(), number, 0);
+	};
+
+	EXPECT_EQ(in_child([&] {
+			  // Its own copy goes: what it fetches is the parent's.
+			  must(::close(number), "close");
+			  return write_text(glass::Fd(static_cast<int>(fetch())), "fetched") == 7
+					 ? 0
+					 : 1;
+		  }),
+		  0);
+	EXPECT_EQ(read_text(ends, 0), "fetched");
+	EXPECT_EQ(in_child([&] {
+			  must(::setresuid(1234, 1234, 1234), "setresuid");
+			  return err(fetch()).value;
+		  }),
+		  EPERM);
+}
+
 TEST_P(Creation, IsOneByEachOfItsDescriptors)
 {
 	auto ends = glass_ends(type());
