@@ -123,6 +123,12 @@ for name in sys.argv[1:]:
     ast.parse(open(name, encoding="utf-8").read(), name)' qemu/*.py selftests/*.py
 }
 
+# What tells whether docs/surface.md is true does so, and what that says exists.
+check_surface()
+{
+	qemu/surface_test.py && qemu/surface.py docs/surface.md selftests
+}
+
 # What the kernel's generator makes of the specification is what is committed.
 check_netlink()
 {
@@ -181,6 +187,7 @@ step sparse module Kbuild
 step clang_format .clang-format userspace selftests
 step shellcheck "${shells[@]}"
 step python qemu selftests
+step surface qemu selftests docs
 step netlink module
 step codespell module userspace selftests qemu docs README.md Makefile Kbuild
 step config selftests/config

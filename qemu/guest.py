@@ -20,7 +20,9 @@ import subprocess
 import sys
 import time
 
+import surface
 from ktap import Collection
+
 # What a kernel says when something is wrong.
 COMPLAINT = re.compile(
     r"WARNING: |\bBUG\b|\bOops\b|Kernel panic|[Gg]eneral protection|"
@@ -331,6 +333,14 @@ def show_outcome(collection):
                   + (f" ({case.reason})" if case.reason else ""))
 
 
+def check_surface(path, collection):
+    """What is wrong with that page after a whole run; counts what is missing."""
+    page = surface.read(path)
+    page.compare(collection.cases)
+    note(f"{page.name}: {page.missing()} of {len(page.rows)} rows missing")
+    return page.wrong
+
+
 def run_guests(guests):
     """Runs guests side by side, each to its end.
 
@@ -412,6 +422,8 @@ def main():
     parser.add_argument("--expected-skips", default="")
     parser.add_argument("--ci", action="store_true",
                         help="a skip that is not expected is a failure")
+    parser.add_argument("--surface", default="",
+                        help="a page whose tests must all have run")
     parser.add_argument("--earlier", default="",
                         help="a file with the report of tests on the host")
     parser.add_argument("command", nargs="*",
@@ -442,6 +454,8 @@ def main():
             for name, seconds in guest.report.seconds.items()})
     if args.ci:
         collection.forbid_skips(expected_skips(args.expected_skips))
+    if args.surface:
+        faults += check_surface(args.surface, collection)
     if args.tests and not collection.cases and not faults:
         faults.append("there is no such test")
     show_outcome(collection)

@@ -62,6 +62,9 @@ if [[ $T ]]; then
 		words+=("GLASS_T=$T")
 		unit=(unit)
 	fi
+else
+	# Only a whole run can tell whether each test of that page ran.
+	options+=(--surface "$GLASS_TOP/docs/surface.md")
 fi
 
 # guests: how many of them. A boot costs as much as a few programs.
