@@ -429,25 +429,33 @@ std::size_t settled_objects_in(const std::string &slab)
 	return now;
 }
 
+/*
+ * What other cases have left to the kernel, namespaces above all, goes in its own
+ * time and takes inodes along: then it is counted again.
+ */
 TEST_P(Sockfs, EachHasAnInodeAndASockUntilItIsClosed)
 {
 	constexpr std::size_t count = 1000;
 	const rlimit limit = {2 * count, 2 * count};
+	struct Objects {
+		std::size_t inodes = settled_objects_in("sock_inode_cache");
+		std::size_t socks = settled_objects_in(protocol_name());
+	};
 	std::vector<glass::Fd> sockets;
+	Objects open, closed;
 
 	must(::setrlimit(RLIMIT_NOFILE, &limit), "RLIMIT_NOFILE");
-	// The first one brings what all share.
-	glass_socket(type());
-	const auto inodes = settled_objects_in("sock_inode_cache");
-	const auto socks = settled_objects_in(protocol_name());
-
-	for (std::size_t i = 0; i < count; i++)
-		sockets.push_back(glass_socket(type()));
-	EXPECT_EQ(settled_objects_in("sock_inode_cache"), inodes + count);
-	EXPECT_EQ(settled_objects_in(protocol_name()), socks + count);
-	sockets.clear();
-	EXPECT_EQ(settled_objects_in("sock_inode_cache"), inodes);
-	EXPECT_EQ(settled_objects_in(protocol_name()), socks);
+	for (int round = 0; round < 10; round++) {
+		for (std::size_t i = 0; i < count; i++)
+			sockets.push_back(glass_socket(type()));
+		open = Objects();
+		sockets.clear();
+		closed = Objects();
+		if (open.inodes - closed.inodes == count)
+			break;
+	}
+	EXPECT_EQ(open.inodes - closed.inodes, count);
+	EXPECT_EQ(open.socks - closed.socks, count);
 }
 
 /* --- Its owner -------------------------------------------------------------------------------------- */
