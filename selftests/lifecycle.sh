@@ -166,6 +166,8 @@ test_unloading_is_refused_while_a_connection_lives()
 	expect_failure rmmod glass
 	expect_words "in use" "$WORK/failure"
 
+	# Told if the case fails.
+	defer "cat /proc/net/glass /sys/module/glass/refcnt"
 	# Nobody has it open, but it has something to say still.
 	tc qdisc add dev glass0 root netem loss 100%
 	kill -KILL "$writer" "$reader"
