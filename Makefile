@@ -7,9 +7,9 @@ KERNEL ?= stock
 FILE   ?=
 T      ?=
 M      ?=
-export KERNEL FILE T GLASS_CACHE GLASS_SCALE GUESTS GUEST_CPUS GUEST_MEMORY GUEST_CLOCK
+export KERNEL FILE T HOURS GLASS_CACHE GLASS_SCALE GLASS_SEED GUESTS GUEST_CPUS GUEST_MEMORY GUEST_CLOCK
 
-.PHONY: all help modules userspace selftests run shell test test-long check \
+.PHONY: all help modules userspace selftests run shell test test-long soak check \
 	mutants bare-test update clean
 
 all: modules
@@ -25,6 +25,7 @@ help:
 	@echo '  make shell       an interactive shell in the guest'
 	@echo '  make test        the selftests; T=pattern: programs, else cases, named so'
 	@echo '  make test-long   the same selftests, doing more (GLASS_SCALE=10)'
+	@echo '  make soak        races of calls for HOURS=n, with ever new seeds'
 	@echo 'The sources:'
 	@echo '  make check       what must hold before a commit'
 	@echo '  make mutants     do the tests notice faults? M=pattern: only those'
@@ -55,6 +56,9 @@ test:
 test-long: export GLASS_SCALE := $(or $(GLASS_SCALE),10)
 test-long:
 	@qemu/test.sh
+
+soak:
+	@qemu/soak.sh
 
 check:
 	@qemu/setup.sh && qemu/check.sh

@@ -6,6 +6,7 @@
 #
 #   T=pattern     the programs whose name contains it, else the cases
 #   GLASS_SCALE   how much the tests do: 1 (make test), 10 (make test-long)
+#   GLASS_SEED    what tests with chance in them begin with; by default 1
 #   GUESTS        how many guests share the programs; default: as many as
 #                 this machine has processors (at most 4) and memory for
 #   GUEST_CLOCK   icount (default here) or host: see boot.sh
@@ -44,6 +45,7 @@ if ((patience > 1)); then
 	words+=("GLASS_TIMEOUT=$((patience * 240))")
 fi
 words+=("GLASS_DEADLINE=$((patience * 60))")
+[[ ${GLASS_SEED:-} ]] && words+=("GLASS_SEED=$GLASS_SEED")
 [[ ${CI:-} == true ]] && options+=(--ci)
 
 # T names programs, on this machine or in the guest; else cases of any.
