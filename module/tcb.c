@@ -53,10 +53,11 @@ static void window_store(struct glass_tcb *tcb,
 static void tcb_begin(struct glass_tcb *tcb, __u8 state, __u32 iss)
 {
 	*tcb = (struct glass_tcb){
-		.state	 = state,
-		.snd_una = iss,
-		.snd_nxt = iss + 1,
-		.snd_end = iss + 1,
+		.state	   = state,
+		.snd_una   = iss,
+		.snd_nxt   = iss + 1,
+		.snd_end   = iss + 1,
+		.ack_heard = iss,
 	};
 }
 
@@ -114,6 +115,7 @@ void glass_tcb_join(struct glass_tcb *tcb, __u32 iss, __u32 irs, __u32 window)
 {
 	tcb_begin(tcb, TCP_ESTABLISHED, iss);
 	tcb->snd_una = iss + 1;
+	tcb->ack_heard = iss + 1;
 	tcb->rcv_nxt = irs + 1;
 	tcb->rcv_edge = tcb->rcv_nxt;
 	tcb->ack_sent = tcb->rcv_nxt;
@@ -193,6 +195,7 @@ static void input_syn_sent(struct glass_tcb *tcb,
 	}
 	result->acked = 1;
 	tcb->snd_una = seg->ack;
+	tcb->ack_heard = seg->ack;
 	tcb->state = TCP_ESTABLISHED;
 	result->actions = GLASS_TCB_CONNECTED | GLASS_TCB_ACKED |
 			  GLASS_TCB_ACK_NOW;
@@ -257,8 +260,19 @@ static void input_ack(struct glass_tcb *tcb, const struct glass_segment *seg,
 {
 	__u32 edge = tcb->snd_una + tcb->snd_wnd;
 
-	if (glass_seq_before(seg->ack, tcb->snd_una))
+	tcb->ack_heard = glass_seq_max(tcb->ack_heard, seg->ack);
+	if (glass_seq_before(seg->ack, tcb->snd_una)) {
+		/*
+		 * It was overtaken, by a later one or by what the sender saw
+		 * with its own eyes (glass_tcb_delivered()). What it allows
+		 * beyond the edge is allowed nevertheless.
+		 */
+		if (glass_seq_after(seg->ack + seg->window, edge)) {
+			tcb->snd_wnd = seg->ack + seg->window - tcb->snd_una;
+			result->actions |= GLASS_TCB_WINDOW;
+		}
 		return;
+	}
 	if (seg->ack != tcb->snd_una) {
 		result->acked = seg->ack - tcb->snd_una;
 		result->actions |= GLASS_TCB_ACKED;
@@ -360,6 +374,7 @@ static void input_syn(struct glass_tcb *tcb, const struct glass_segment *seg,
 		}
 		tcb->state = state_when_connected(tcb);
 		tcb->snd_una = seg->ack;
+		tcb->ack_heard = seg->ack;
 		window_store(tcb, seg);
 		result->acked = 1;
 		result->actions = GLASS_TCB_CONNECTED | GLASS_TCB_ACKED |
@@ -577,6 +592,23 @@ int glass_tcb_abort(struct glass_tcb *tcb, struct glass_segment *reset)
 void glass_tcb_sent(struct glass_tcb *tcb, __u32 end)
 {
 	tcb->snd_nxt = glass_seq_max(tcb->snd_nxt, end);
+}
+
+/**
+ * glass_tcb_delivered - what was sent was seen to arrive, up to here
+ * @tcb: the block, in ESTABLISHED or CLOSE_WAIT
+ * @end: behind the last number that the peer has, at most snd_nxt
+ *
+ * As an acknowledgment of it would: the window's edge stays where it is.
+ *
+ * Context: any.
+ */
+void glass_tcb_delivered(struct glass_tcb *tcb, __u32 end)
+{
+	__u32 edge = tcb->snd_una + tcb->snd_wnd;
+
+	tcb->snd_una = end;
+	tcb->snd_wnd = glass_seq_after(edge, end) ? edge - end : 0;
 }
 
 /**

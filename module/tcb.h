@@ -31,6 +31,8 @@
  * @snd_una: oldest number that was sent and is not acknowledged
  * @snd_nxt: next number to be sent
  * @snd_end: behind the last byte that the user has written
+ * @ack_heard: newest acknowledgment that a segment has brought; behind @snd_una
+ *	where the sender saw it arrive, see glass_tcb_delivered()
  * @snd_wnd: bytes that the peer has room for, from @snd_una
  * @snd_wl1: seq of the segment that said so
  * @snd_wl2: ack of the segment that said so
@@ -51,6 +53,7 @@ struct glass_tcb {
 	__u32	snd_una;
 	__u32	snd_nxt;
 	__u32	snd_end;
+	__u32	ack_heard;
 	__u32	snd_wnd;
 	__u32	snd_wl1;
 	__u32	snd_wl2;
@@ -118,6 +121,12 @@ static inline int glass_tcb_in_flight(const struct glass_tcb *tcb)
 	return tcb->snd_una != tcb->snd_nxt;
 }
 
+/* Is there something that the peer has not answered, though it may have it? */
+static inline int glass_tcb_is_unanswered(const struct glass_tcb *tcb)
+{
+	return tcb->ack_heard != tcb->snd_nxt;
+}
+
 /* events */
 void glass_tcb_connect(struct glass_tcb *tcb, __u32 iss);
 void glass_tcb_accept(struct glass_tcb *tcb, __u32 iss,
@@ -131,6 +140,7 @@ void glass_tcb_write(struct glass_tcb *tcb, __u32 len);
 void glass_tcb_shutdown(struct glass_tcb *tcb);
 int glass_tcb_abort(struct glass_tcb *tcb, struct glass_segment *reset);
 void glass_tcb_sent(struct glass_tcb *tcb, __u32 end);
+void glass_tcb_delivered(struct glass_tcb *tcb, __u32 end);
 int glass_tcb_open_window(struct glass_tcb *tcb, __u32 room, __u32 step);
 
 /* answers */

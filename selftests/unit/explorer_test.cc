@@ -315,6 +315,27 @@ TEST(Explorer, ZeroWindowOnBothSides)
 	Walk(s).run();
 }
 
+TEST(Explorer, DeliveryIsSeen)
+{
+	Scenario s = scenario("delivery is seen", longer("cws", "cwws"), longer("ws", "wws"));
+
+	s.side[1].listens = true;
+	s.sees_delivery = true;
+	s.side[0].acks_late = s.side[1].acks_late = true;
+	Walk(s).run();
+}
+
+TEST(Explorer, DeliveryIsSeenThroughASmallWindow)
+{
+	Scenario s = scenario("delivery is seen through a small window", "cwws", "s");
+
+	s.side[1].listens = true;
+	s.side[1].reads_late = true;
+	s.side[1].room = 1;
+	s.sees_delivery = true;
+	Walk(s).run();
+}
+
 TEST(Explorer, SmallWindow)
 {
 	Scenario s = scenario("small window", longer("cwws", "cwwws"), "s");

@@ -35,6 +35,7 @@ public:
 	void timer();
 	void expire();
 	void give_up();
+	void see();
 	void input(const Packet &packet);
 	void send_ack();
 	void check();
@@ -294,6 +295,24 @@ void Step::expire()
 void Step::give_up()
 {
 	end_connection(timed_out);
+}
+
+// How many bytes that are not acknowledged the peer has already.
+std::uint32_t seen(const End &end, const End &peer)
+{
+	const glass_tcb &tcb = end.tcb;
+
+	if ((tcb.state != TCP_ESTABLISHED && tcb.state != TCP_CLOSE_WAIT) ||
+	    !glass_tcb_is_synchronized(&peer.tcb) || peer.irs != end.iss || end.irs != peer.iss ||
+	    !glass_seq_after(peer.tcb.rcv_nxt, tcb.snd_una))
+		return 0;
+	return peer.tcb.rcv_nxt - tcb.snd_una;
+}
+
+// The end looks itself, as one can that shares a machine with its peer.
+void Step::see()
+{
+	glass_tcb_delivered(&end_.tcb, end_.tcb.snd_una + seen(end_, peer_));
 }
 
 // A segment comes to a listener (RFC 9293, 3.10.7.2).
@@ -602,6 +621,8 @@ std::vector<Event> events(const Scenario &scenario, const State &state)
 		}
 		if (end.owes_ack)
 			events.push_back({Kind::ack, i});
+		if (scenario.sees_delivery && seen(end, state.end[!i]))
+			events.push_back({Kind::see, i});
 		events.push_back({Kind::timer, i});
 		// A listener does not wait for ever, whatever comes in.
 		if (end.is_passive && end.tcb.state == TCP_SYN_RECV) {
@@ -646,6 +667,9 @@ std::string apply(const Scenario &scenario, State &state, Event event)
 		break;
 	case Kind::expire:
 		step.expire();
+		break;
+	case Kind::see:
+		step.see();
 		break;
 	}
 	step.check();
@@ -715,8 +739,8 @@ std::string describe(const State &state)
 
 std::string describe(const State &state, Event event)
 {
-	static const char *const kinds[] = {"deliver", "drop", "user",	  "read",
-					    "timer",   "ack",  "give up", "expire"};
+	static const char *const kinds[] = {"deliver", "drop",	  "user",   "read", "timer",
+					    "ack",     "give up", "expire", "see"};
 	std::ostringstream out;
 
 	out << kinds[int(event.kind)] << " ";

@@ -103,12 +103,13 @@ struct Scenario {
 	int channel = 2;	     // segments on their way at once
 	int mss = 1;		     // bytes in a segment
 	bool fin_needs_room = false; // a FIN waits for the window, as data does
+	bool sees_delivery = false;  // an end may look at what its peer has
 	bool may_give_up = false;    // an end may find that its time is over
 	bool may_fail = false;	     // a connection may end with an error
 	std::vector<Packet> before;  // in the channel at the beginning
 };
 
-enum class Kind : std::uint8_t { deliver, drop, user, read, timer, ack, give_up, expire };
+enum class Kind : std::uint8_t { deliver, drop, user, read, timer, ack, give_up, expire, see };
 
 struct Event {
 	Kind kind;

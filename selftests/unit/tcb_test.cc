@@ -899,6 +899,47 @@ TCB_TEST(TheWindowOfARetransmissionCounts)
 	EXPECT_EQ(glass_tcb_usable_window(&end.tcb), 10u);
 }
 
+TCB_TEST(WhatIsSeenToArriveIsAcknowledged)
+{
+	end.enter(TCP_ESTABLISHED);
+	end.write(50);
+	EXPECT_TRUE(glass_tcb_in_flight(&end.tcb));
+	glass_tcb_delivered(&end.tcb, end.iss + 51);
+	EXPECT_FALSE(glass_tcb_in_flight(&end.tcb));
+	// The edge stays where it was, and the peer has said nothing yet.
+	EXPECT_EQ(glass_tcb_usable_window(&end.tcb), End::room - 50);
+	EXPECT_TRUE(glass_tcb_is_unanswered(&end.tcb));
+	EXPECT_EQ(end.input(ACK, 1, 51), GLASS_TCB_WINDOW);
+	EXPECT_FALSE(glass_tcb_is_unanswered(&end.tcb));
+	EXPECT_EQ(glass_tcb_usable_window(&end.tcb), End::room);
+}
+
+TCB_TEST(WhatIsSeenToArriveMayFillTheWindow)
+{
+	end.enter(TCP_ESTABLISHED);
+	end.write(End::room);
+	glass_tcb_delivered(&end.tcb, end.iss + 1 + End::room);
+	EXPECT_EQ(glass_tcb_usable_window(&end.tcb), 0u);
+}
+
+TCB_TEST(AnOvertakenAckOpensTheWindowAndNeverClosesIt)
+{
+	glass_segment seg;
+
+	end.enter(TCP_ESTABLISHED);
+	end.write(50);
+	glass_tcb_delivered(&end.tcb, end.iss + 51);
+	// It was on its way before the peer had those bytes.
+	seg = end.segment(ACK, 1, 21);
+	seg.window = 20;
+	EXPECT_EQ(end.input(seg), 0u);
+	EXPECT_EQ(glass_tcb_usable_window(&end.tcb), End::room - 50);
+	EXPECT_TRUE(glass_tcb_is_unanswered(&end.tcb));
+	seg.window = 200;
+	EXPECT_EQ(end.input(seg), GLASS_TCB_WINDOW);
+	EXPECT_EQ(glass_tcb_usable_window(&end.tcb), 170u);
+}
+
 TCB_TEST(ASynWithAWrongAckIsReset)
 {
 	for (const std::uint32_t ack : {0u, 2u, 0x80000000u}) {
