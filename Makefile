@@ -7,7 +7,8 @@ KERNEL ?= stock
 FILE   ?=
 T      ?=
 M      ?=
-export KERNEL FILE T HOURS GLASS_CACHE GLASS_SCALE GLASS_SEED GUESTS GUEST_CPUS GUEST_MEMORY GUEST_CLOCK
+export KERNEL FILE T HOURS GLASS_CACHE GLASS_SCALE GLASS_SEED GUESTS GUEST_CPUS \
+	GUEST_MEMORY GUEST_CLOCK FAST_PATH
 
 .PHONY: all help modules userspace selftests run shell test test-long soak check \
 	mutants bare-test update clean
@@ -23,7 +24,8 @@ help:
 	@echo 'from source, looks for faults; now: $(KERNEL)):'
 	@echo '  make run         two processes move a file over glass0; FILE=path: this one'
 	@echo '  make shell       an interactive shell in the guest'
-	@echo '  make test        the selftests; T=pattern: programs, else cases, named so'
+	@echo '  make test        the selftests; T=pattern: programs, else cases, named so;'
+	@echo '                   FAST_PATH=0: without the fast path over the device'
 	@echo '  make test-long   the same selftests, doing more (GLASS_SCALE=10)'
 	@echo '  make soak        races of calls for HOURS=n, with ever new seeds'
 	@echo 'The sources:'

@@ -333,7 +333,7 @@ static bool is_writable(struct sock *sk)
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	/*
 	 * Room may have come between the look and the bit: look again. Paired
-	 * with the barrier in tx_write_space().
+	 * with the barrier in glass_tx_write_space().
 	 */
 	smp_mb__after_atomic();
 	return sk_stream_is_writeable(sk);

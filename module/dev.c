@@ -8,43 +8,62 @@
 #include <net/sch_generic.h>
 
 #include "compat.h"
+#include "input.h"
 #include "net.h"
 
 /* A frame as large as one allocation of page fragments can be. */
 #define GLASS_MTU_MAX	(512 * 1024)
 
-/*
- * How deep this CPU is in direct delivery, over whichever device: the answer to
- * a frame may go out by another one, under the same socket's lock. BH disabled.
+/* How many frames are delivered in a row before softirq takes over. */
+#define GLASS_DELIVERY_BUDGET	64
+
+/**
+ * struct glass_delivery - what one CPU is delivering
+ * @depth: deliveries, over whichever device, and holds up the stack: the answer
+ *	to a frame may go out by another device, under the same socket's lock
+ * @is_running: a delivery up the stack will empty @deferred
+ * @clear: the device that was found clear, by who sends over it now; or NULL
+ * @expected: the frame whose sender waits to see whether it arrives; or NULL
+ * @has_arrived: it has
+ * @deferred: frames to be received once no lock is held up the stack
+ *
+ * Guarded by being this CPU's, with BH disabled.
  */
-static DEFINE_PER_CPU(int, delivery_depth);
+struct glass_delivery {
+	int			depth;
+	bool			is_running;
+	const struct net_device	*clear;
+	const struct sk_buff	*expected;
+	bool			has_arrived;
+	struct sk_buff_head	deferred;
+};
+
+static DEFINE_PER_CPU(struct glass_delivery, deliveries);
 
 /*
- * May the frame be received here and now, on the stack of whoever sends it?
+ * May a frame be received here and now, on the stack of whoever sends it?
  *
  * In a process it may: no socket's spinlock is held above glass_output(), and
  * a full per-CPU backlog cannot lose the frame then. Not from softirq, where a
- * socket's lock may be held further up; not with interrupts off; and only one
- * deep, so that what reception sends in turn cannot eat the stack.
+ * socket's lock may be held further up; and not with interrupts off.
  */
-static bool dev_may_deliver(void)
+static bool dev_is_in_process(void)
 {
-	return !in_serving_softirq() && !in_hardirq() && !irqs_disabled() &&
-	       !this_cpu_read(delivery_depth);
+	return !in_serving_softirq() && !in_hardirq() && !irqs_disabled();
 }
 
 /**
  * glass_dev_delivery_hold - deliver nothing directly on this CPU for now
  *
  * For who holds a socket's spinlock in process context and sends: what it sends
- * is received a moment later, by softirq.
+ * is received a moment later.
  *
  * Context: BH disabled, until glass_dev_delivery_release(). May be nested.
  */
 void glass_dev_delivery_hold(void)
 {
 	WARN_ON_ONCE(!in_softirq());
-	this_cpu_inc(delivery_depth);
+	this_cpu_inc(deliveries.depth);
 }
 
 /**
@@ -54,14 +73,124 @@ void glass_dev_delivery_hold(void)
  */
 void glass_dev_delivery_release(void)
 {
-	this_cpu_dec(delivery_depth);
+	this_cpu_dec(deliveries.depth);
+}
+
+/**
+ * glass_dev_expect - be told whether a frame that is sent now arrives at once
+ * @skb: the frame. The caller has one reference more than it sends, and does
+ *	not look at it until glass_dev_seen(); who keeps it longer than the
+ *	delivery takes a clone
+ *
+ * Context: any but hard interrupt. If it returns true, BH are disabled, and no
+ *	other frame may be sent, until glass_dev_seen().
+ * Return: false if a frame sent here would not be received at once.
+ */
+bool glass_dev_expect(const struct sk_buff *skb)
+{
+	struct glass_delivery *delivery;
+
+	if (!dev_is_in_process())
+		return false;
+	local_bh_disable();
+	delivery = this_cpu_ptr(&deliveries);
+	if (delivery->depth) {
+		local_bh_enable();
+		return false;
+	}
+	delivery->expected = skb;
+	return true;
+}
+
+/**
+ * glass_dev_seen - has the expected frame arrived?
+ *
+ * Context: as glass_dev_expect() left it; enables BH.
+ * Return: whether its receiver has called glass_dev_arrived(), and has it now.
+ *	If not, the frame is the caller's alone; its data may begin elsewhere.
+ */
+bool glass_dev_seen(void)
+{
+	struct glass_delivery *delivery = this_cpu_ptr(&deliveries);
+	bool has_arrived = delivery->has_arrived;
+
+	delivery->expected = NULL;
+	delivery->has_arrived = false;
+	local_bh_enable();
+	return has_arrived;
+}
+
+/**
+ * glass_dev_is_expected - does the frame's sender wait to see it arrive?
+ * @skb: the frame, during its delivery
+ *
+ * Context: BH disabled.
+ * Return: whether it does.
+ */
+bool glass_dev_is_expected(const struct sk_buff *skb)
+{
+	return this_cpu_read(deliveries.expected) == skb;
+}
+
+/**
+ * glass_dev_arrived - the receiver has a frame and keeps it, as it was sent
+ * @skb: the frame, during its delivery. If it was expected, its sender's
+ *	reference is dropped: the sender will not look at it again
+ *
+ * Context: BH disabled.
+ */
+void glass_dev_arrived(struct sk_buff *skb)
+{
+	if (!glass_dev_is_expected(skb))
+		return;
+	this_cpu_write(deliveries.has_arrived, true);
+	this_cpu_write(deliveries.expected, NULL);
+	consume_skb(skb);
+}
+
+/*
+ * The frame comes in. Where nothing but Glass would look at it, Glass is asked
+ * straight away.
+ */
+static void dev_receive(struct sk_buff *skb)
+{
+	struct net_device *dev = skb->dev;
+
+	dev_sw_netstats_rx_add(dev, skb->len + ETH_HLEN);
+	if (this_cpu_read(deliveries.clear) == dev) {
+		skb->skb_iif = dev->ifindex;
+		glass_input_receive(skb, dev);
+	} else {
+		netif_receive_skb(skb);
+	}
+}
+
+/*
+ * Receive a frame, and those that this makes others send: they come here once
+ * the locks under which they were sent are released. Process context, BH
+ * disabled, no spinlock of any socket held.
+ */
+static void dev_deliver(struct glass_delivery *delivery, struct sk_buff *skb)
+{
+	int budget = GLASS_DELIVERY_BUDGET;
+
+	delivery->depth++;
+	delivery->is_running = true;
+	do {
+		if (budget-- > 0)
+			dev_receive(skb);
+		else
+			__netif_rx(skb);
+	} while ((skb = __skb_dequeue(&delivery->deferred)));
+	delivery->is_running = false;
+	delivery->depth--;
 }
 
 /* ndo_start_xmit: what goes out comes in. BH disabled, RCU read section. */
 static netdev_tx_t glass_dev_xmit(struct sk_buff *skb, struct net_device *dev)
 {
+	struct glass_delivery *delivery = this_cpu_ptr(&deliveries);
 	unsigned int len = skb->len;
-	int ret;
 
 	skb_tx_timestamp(skb);
 	/* What follows is reception, by another clock perhaps. */
@@ -74,18 +203,32 @@ static netdev_tx_t glass_dev_xmit(struct sk_buff *skb, struct net_device *dev)
 	skb->protocol = eth_type_trans(skb, dev);
 	dev_sw_netstats_tx_add(dev, 1, len);
 
-	if (dev_may_deliver()) {
-		this_cpu_inc(delivery_depth);
-		dev_sw_netstats_rx_add(dev, len);
-		netif_receive_skb(skb);
-		this_cpu_dec(delivery_depth);
-		return NETDEV_TX_OK;
-	}
-
-	ret = __netif_rx(skb);
-	if (likely(ret == NET_RX_SUCCESS))
+	if (dev_is_in_process() && !delivery->depth)
+		dev_deliver(delivery, skb);
+	else if (delivery->is_running)
+		__skb_queue_tail(&delivery->deferred, skb);
+	else if (__netif_rx(skb) == NET_RX_SUCCESS)
 		dev_sw_netstats_rx_add(dev, len);
 	return NETDEV_TX_OK;
+}
+
+/**
+ * glass_dev_transmit - send a frame over a device that is clear
+ * @skb: the frame, from the Ethernet header on; taken over
+ * @dev: glass_dev_is_clear(), in the same RCU read section
+ *
+ * dev_queue_xmit() and netif_receive_skb() would find nobody else to show the
+ * frame to, and are not asked.
+ *
+ * Context: as glass_output().
+ */
+void glass_dev_transmit(struct sk_buff *skb, struct net_device *dev)
+{
+	local_bh_disable();
+	this_cpu_write(deliveries.clear, dev);
+	glass_dev_xmit(skb, dev);
+	this_cpu_write(deliveries.clear, NULL);
+	local_bh_enable();
 }
 
 static int glass_dev_ndo_init(struct net_device *dev)
@@ -311,8 +454,10 @@ static struct pernet_operations dev_net_ops = {
  */
 int __init glass_dev_init(void)
 {
-	int err;
+	int err, cpu;
 
+	for_each_possible_cpu(cpu)
+		__skb_queue_head_init(&per_cpu(deliveries, cpu).deferred);
 	err = register_netdevice_notifier(&dev_notifier);
 	if (err)
 		return err;
@@ -375,6 +520,26 @@ bool glass_dev_may_alter(const struct net_device *dev)
 		return true;
 #endif
 	return rcu_access_pointer(dev->xdp_prog);
+}
+
+/**
+ * glass_dev_is_clear - does nobody but Glass look at frames on a device?
+ * @dev: the device
+ *
+ * Nothing may alter them, nobody captures them, and the administrator has not
+ * turned the fast path off (net.glass.fast_path).
+ *
+ * Context: RCU read section; the answer holds for a frame that is sent in it.
+ * Return: whether frames may go by glass_dev_transmit().
+ */
+bool glass_dev_is_clear(struct net_device *dev)
+{
+	return !glass_dev_may_alter(dev) &&
+	       READ_ONCE(dev->flags) & IFF_UP && netif_carrier_ok(dev) &&
+	       READ_ONCE(glass_net(dev_net(dev))->sysctl.fast_path) &&
+	       !rcu_access_pointer(dev->rx_handler) &&
+	       !dev_nit_active(dev) && list_empty(&dev->ptype_specific) &&
+	       glass_input_is_alone();
 }
 
 /* So that "ip link add type glass" loads the module. */

@@ -6,13 +6,20 @@
 #include <linux/types.h>
 
 struct net_device;
+struct sk_buff;
 
 int glass_dev_init(void);
 void glass_dev_exit(void);
 
 void glass_dev_delivery_hold(void);
 void glass_dev_delivery_release(void);
+bool glass_dev_expect(const struct sk_buff *skb);
+bool glass_dev_seen(void);
+bool glass_dev_is_expected(const struct sk_buff *skb);
+void glass_dev_arrived(struct sk_buff *skb);
+void glass_dev_transmit(struct sk_buff *skb, struct net_device *dev);
 bool glass_dev_is_glass(const struct net_device *dev);
 bool glass_dev_may_alter(const struct net_device *dev);
+bool glass_dev_is_clear(struct net_device *dev);
 
 #endif /* GLASS_DEV_H */

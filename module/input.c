@@ -6,6 +6,7 @@
 #include <net/checksum.h>
 
 #include "control.h"
+#include "dev.h"
 #include "glass.h"
 #include "net.h"
 #include "trace.h"
@@ -104,6 +105,37 @@ static enum glass_drop input_check(struct sk_buff *skb, struct glass_wire *wire)
 }
 
 /**
+ * glass_input_add_backlog - keep a frame until a process lets go of its socket
+ * @sk: the socket; its spinlock is held
+ * @skb: the frame, from the Glass header on; taken over unless refused
+ * @limit: how many bytes may wait for the socket, queue and backlog together
+ *
+ * Context: BH.
+ * Return: GLASS_DROP_NONE, GLASS_DROP_RCVBUF or GLASS_DROP_MEMORY.
+ */
+enum glass_drop glass_input_add_backlog(struct sock *sk, struct sk_buff *skb,
+					unsigned int limit)
+{
+	struct sk_buff *own = skb;
+
+	/* What a sender lends is its own again when the delivery is over. */
+	if (glass_dev_is_expected(skb)) {
+		own = skb_clone(skb, GFP_ATOMIC);
+		if (!own)
+			return GLASS_DROP_MEMORY;
+	}
+	if (sk_add_backlog(sk, own, limit)) {
+		sk_drops_inc(sk);
+		if (own != skb)
+			kfree_skb(own);
+		return GLASS_DROP_RCVBUF;
+	}
+	if (own != skb)
+		consume_skb(skb);
+	return GLASS_DROP_NONE;
+}
+
+/**
  * glass_input_deliver - hand a frame to its socket
  * @sk: the socket, with a reference
  * @skb: the frame, from the Glass header on; taken over unless refused
@@ -112,7 +144,7 @@ static enum glass_drop input_check(struct sk_buff *skb, struct glass_wire *wire)
  * The socket takes it now, or when the process that owns its lock lets go.
  *
  * Context: BH, RCU read section; no lock held.
- * Return: GLASS_DROP_NONE, or GLASS_DROP_RCVBUF.
+ * Return: as glass_input_add_backlog().
  */
 enum glass_drop glass_input_deliver(struct sock *sk, struct sk_buff *skb,
 				    unsigned int limit)
@@ -121,15 +153,17 @@ enum glass_drop glass_input_deliver(struct sock *sk, struct sk_buff *skb,
 
 	/* The device may go while the frame is queued. */
 	skb->dev = NULL;
+	/* The long way does this for all, once one socket wants it. */
+	if (unlikely(READ_ONCE(sk->sk_flags) & SK_FLAGS_TIMESTAMP) &&
+	    !skb->tstamp)
+		__net_timestamp(skb);
 
 	/* Nested: a listener takes its child's lock inside its own. */
 	bh_lock_sock_nested(sk);
-	if (!sock_owned_by_user(sk)) {
+	if (!sock_owned_by_user(sk))
 		sk->sk_backlog_rcv(sk, skb);
-	} else if (sk_add_backlog(sk, skb, limit)) {
-		sk_drops_inc(sk);
-		drop = GLASS_DROP_RCVBUF;
-	}
+	else
+		drop = glass_input_add_backlog(sk, skb, limit);
 	bh_unlock_sock(sk);
 	return drop;
 }
@@ -231,21 +265,12 @@ static void input_to_taps(struct net *net, struct sk_buff *skb,
 	}
 }
 
-/*
- * packet_type handler: every frame of our EtherType on every device of every
- * namespace. BH, RCU read section.
- */
-static int glass_rcv(struct sk_buff *skb, struct net_device *dev,
-		     struct packet_type *pt, struct net_device *orig_dev)
+/* A frame that nobody else has, or whose sender lends it: see glass_dev_expect(). */
+static int input_frame(struct net *net, struct sk_buff *skb)
 {
-	struct net *net = dev_net(dev);
 	glass_input_handler handler;
 	struct glass_wire wire;
 	enum glass_drop drop;
-
-	skb = skb_share_check(skb, GFP_ATOMIC);
-	if (!skb)
-		return NET_RX_DROP;
 
 	glass_stats_inc(net, GLASS_MIB_IN_FRAMES);
 	drop = input_check(skb, &wire);
@@ -267,10 +292,49 @@ drop_skb:
 	return NET_RX_DROP;
 }
 
+/**
+ * glass_input_receive - a frame that came straight from a Glass device
+ * @skb: the frame, from the Glass header on; taken over
+ * @dev: where it comes in; glass_dev_is_clear()
+ *
+ * Context: BH disabled, RCU read section; no lock held.
+ */
+void glass_input_receive(struct sk_buff *skb, struct net_device *dev)
+{
+	input_frame(dev_net(dev), skb);
+}
+
+/*
+ * packet_type handler: every frame of our EtherType on every device of every
+ * namespace that came the long way. BH, RCU read section.
+ */
+static int glass_rcv(struct sk_buff *skb, struct net_device *dev,
+		     struct packet_type *pt, struct net_device *orig_dev)
+{
+	skb = skb_share_check(skb, GFP_ATOMIC);
+	return skb ? input_frame(dev_net(dev), skb) : NET_RX_DROP;
+}
+
 static struct packet_type packet_type __read_mostly = {
 	.type	= cpu_to_be16(ETH_P_GLASS),
 	.func	= glass_rcv,
 };
+
+/**
+ * glass_input_is_alone - does nobody else ask for frames of our EtherType?
+ *
+ * Handlers hang in lists by their type. Ours is the only one of its list if the
+ * nodes before and behind it are the same: the list's head. (A handler of a type
+ * that shares the list counts as one of ours: the answer is safe, and false.)
+ *
+ * Context: any.
+ * Return: whether nobody does, of those who ask about all devices.
+ */
+bool glass_input_is_alone(void)
+{
+	return READ_ONCE(packet_type.list.next) ==
+	       READ_ONCE(packet_type.list.prev);
+}
 
 /**
  * glass_input_init - begin to receive

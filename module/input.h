@@ -11,6 +11,7 @@
 
 struct glass_wire;
 struct net;
+struct net_device;
 struct sk_buff;
 struct sock;
 
@@ -42,8 +43,12 @@ static inline const struct glass_hdr *glass_input_hdr(const struct sk_buff *skb)
 void glass_input_init(void);
 void glass_input_exit(void);
 
+void glass_input_receive(struct sk_buff *skb, struct net_device *dev);
+bool glass_input_is_alone(void);
 void glass_input_add_protocol(u8 protocol, glass_input_handler handler);
 void glass_input_del_protocol(u8 protocol, glass_input_handler handler);
+enum glass_drop glass_input_add_backlog(struct sock *sk, struct sk_buff *skb,
+					unsigned int limit);
 enum glass_drop glass_input_deliver(struct sock *sk, struct sk_buff *skb,
 				    unsigned int limit);
 enum glass_drop glass_input_to_socket(struct net *net, struct sk_buff *skb,

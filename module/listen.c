@@ -303,14 +303,18 @@ static enum glass_drop listen_request(struct sock *sk,
 /* The connection came about while the segment waited: its socket takes it. */
 static void listen_forward(struct sock *child, struct sk_buff *skb)
 {
+	enum glass_drop drop = GLASS_DROP_NONE;
+
 	local_bh_disable();
 	/* The listener's lock, if it is a spinlock, is the outer one. */
 	bh_lock_sock_nested(child);
 	glass_dev_delivery_hold();
 	if (!sock_owned_by_user(child))
 		glass_transport_rcv(child, skb);
-	else if (sk_add_backlog(child, skb, 4 * child->sk_rcvbuf))
-		glass_drop(sock_net(child), skb, GLASS_DROP_RCVBUF);
+	else
+		drop = glass_input_add_backlog(child, skb, 4 * child->sk_rcvbuf);
+	if (drop)
+		glass_drop(sock_net(child), skb, drop);
 	glass_dev_delivery_release();
 	bh_unlock_sock(child);
 	local_bh_enable();

@@ -112,13 +112,18 @@ const struct glass_route *glass_output_route(struct net *net,
 	return route;
 }
 
-static int output_xmit(struct net *net, struct sk_buff *skb, u32 len)
+static int output_xmit(struct net *net, struct sk_buff *skb, u32 len,
+		       bool is_clear)
 {
 	int err;
 
 	glass_stats_inc(net, GLASS_MIB_OUT_FRAMES);
 	glass_stats_add(net, GLASS_MIB_OUT_BYTES, len);
 	trace_glass_pkt_send(net, skb);
+	if (is_clear) {
+		glass_dev_transmit(skb, skb->dev);
+		return 0;
+	}
 	err = dev_queue_xmit(skb);
 	if (likely(!err))
 		return 0;
@@ -131,6 +136,8 @@ static int output_frame(struct net *net, struct sk_buff *skb,
 {
 	u32 len = skb->len - (has_header ? sizeof(struct glass_hdr) : 0);
 	const struct glass_route *route;
+	bool is_clear;
+	u32 headroom;
 	int err;
 
 	rcu_read_lock();
@@ -142,7 +149,16 @@ static int output_frame(struct net *net, struct sk_buff *skb,
 	err = -EMSGSIZE;
 	if (len > glass_output_max_payload(route))
 		goto free_skb;
-	err = skb_cow_head(skb, glass_output_headroom(route));
+
+	is_clear = glass_dev_is_clear(route->dev);
+	headroom = glass_output_headroom(route);
+	err = -ENOMEM;
+	/* A frame that its sender only lends stays among ourselves. */
+	if (!is_clear || skb_headroom(skb) < headroom)
+		skb = skb_share_check(skb, GFP_ATOMIC);
+	if (!skb)
+		goto unlock_rcu;
+	err = skb_cow_head(skb, headroom);
 	if (err)
 		goto free_skb;
 	skb->mark = flow->mark;
@@ -152,13 +168,14 @@ static int output_frame(struct net *net, struct sk_buff *skb,
 	err = output_link_header(skb, route);
 	if (err)
 		goto free_skb;
-	err = output_xmit(net, skb, len);
+	err = output_xmit(net, skb, len, is_clear);
 	rcu_read_unlock();
 	return err;
 
 free_skb:
-	rcu_read_unlock();
 	kfree_skb(skb);
+unlock_rcu:
+	rcu_read_unlock();
 	return err;
 }
 

@@ -3,6 +3,7 @@
 
 #include <linux/array_size.h>
 #include <linux/limits.h>
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/sysctl.h>
 #include <net/net_namespace.h>
@@ -19,6 +20,10 @@
 #define GLASS_USER_TIMEOUT_MS_DEFAULT	120000
 
 static const unsigned int int_max = INT_MAX;
+
+static bool fast_path = true;
+module_param(fast_path, bool, 0444);
+MODULE_PARM_DESC(fast_path, "net.glass.fast_path of new network namespaces");
 
 /**
  * glass_sysctl_create - register the settings of a namespace
@@ -55,6 +60,9 @@ int glass_sysctl_create(struct net *net, struct glass_sysctl *sysctl)
 		}, {
 			.procname	= "initial_sequence",
 			.data		= &sysctl->initial_sequence,
+		}, {
+			.procname	= "fast_path",
+			.data		= &sysctl->fast_path,
 		},
 	};
 	int i;
@@ -67,6 +75,7 @@ int glass_sysctl_create(struct net *net, struct glass_sysctl *sysctl)
 	sysctl->time_wait_max = GLASS_TIME_WAIT_MAX_DEFAULT;
 	sysctl->user_timeout_ms = GLASS_USER_TIMEOUT_MS_DEFAULT;
 	sysctl->initial_sequence = 0;
+	sysctl->fast_path = fast_path;
 
 	sysctl->table = kmemdup(table, sizeof(table), GFP_KERNEL);
 	if (!sysctl->table)
@@ -78,6 +87,8 @@ int glass_sysctl_create(struct net *net, struct glass_sysctl *sysctl)
 		/* Buffers, times and ratelimit_state count in int. */
 		if (sysctl->table[i].data != &sysctl->initial_sequence)
 			sysctl->table[i].extra2 = (void *)&int_max;
+		if (sysctl->table[i].data == &sysctl->fast_path)
+			sysctl->table[i].extra2 = SYSCTL_ONE;
 	}
 	sysctl->header = register_net_sysctl_sz(net, "net/glass", sysctl->table,
 						ARRAY_SIZE(table));

@@ -22,6 +22,8 @@ struct net;
  * @user_timeout_ms: how long unacknowledged data is sent again
  * @initial_sequence: for tests: every connection begins with this number; 0:
  *	numbers that nobody can guess (RFC 6528)
+ * @fast_path: frames cross a Glass device that nobody else looks at without a
+ *	detour through the core: 0 or 1
  * @errors_per_second: errors told to other nodes at most; see control.c
  *
  * Written by sysctl at any time; read once, with READ_ONCE().
@@ -37,6 +39,7 @@ struct glass_sysctl {
 	unsigned int		time_wait_max;
 	unsigned int		user_timeout_ms;
 	unsigned int		initial_sequence;
+	unsigned int		fast_path;
 };
 
 int glass_sysctl_create(struct net *net, struct glass_sysctl *sysctl);

@@ -276,6 +276,7 @@ void glass_tx_arm_timer(struct sock *sk, bool restart);
 void glass_tx_acked(struct sock *sk, const struct glass_segment *seg,
 		    const struct glass_tcb_result *result);
 void glass_tx_timeout(struct sock *sk);
+void glass_tx_write_space(struct sock *sk);
 
 /* listen.c */
 int glass_listen_start(struct sock *sk, int backlog);

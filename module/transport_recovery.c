@@ -143,8 +143,13 @@ static void tx_look_for_losses(struct sock *sk, u32 flight)
 		glass_stats_inc(sock_net(sk), GLASS_MIB_RECOVERIES);
 }
 
-/* There may be room again for who writes. */
-static void tx_write_space(struct sock *sk)
+/**
+ * glass_tx_write_space - there may be room again for who writes
+ * @sk: the socket
+ *
+ * Context: socket lock held.
+ */
+void glass_tx_write_space(struct sock *sk)
 {
 	/*
 	 * What was freed, before the look for who waits. Paired with the
@@ -209,7 +214,7 @@ void glass_tx_acked(struct sock *sk, const struct glass_segment *seg,
 	if (tp->lossy)
 		tx_look_for_losses(sk, flight);
 	if (result->acked)
-		tx_write_space(sk);
+		glass_tx_write_space(sk);
 }
 
 /* The window is closed and the peer silent, or nothing could be sent. */

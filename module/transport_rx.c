@@ -197,6 +197,7 @@ static void rx_queue_in_order(struct sock *sk, struct sk_buff *skb)
 	struct glass_transport *tp = glass_tp(sk);
 	u32 len = skb->len;
 
+	glass_dev_arrived(skb);
 	tp->unread += len;
 	tp->ack_owed += len;
 	glass_stats_inc(sock_net(sk), GLASS_MIB_IN_DELIVERED);
@@ -338,13 +339,9 @@ static bool rx_has_memory(struct sock *sk, struct sk_buff *skb, bool is_early)
 	       (skb_queue_empty(&sk->sk_receive_queue) || rx_prune(sk));
 }
 
-/*
- * Keep the payload. Returns whether the segment was taken over; how far the
- * bytes are complete is in @rcv_nxt.
- */
-static bool rx_queue(struct sock *sk, struct sk_buff *skb,
-		     const struct glass_segment *seg,
-		     const struct glass_tcb_result *result, u32 *rcv_nxt)
+static bool rx_queue_own(struct sock *sk, struct sk_buff *skb,
+			 const struct glass_segment *seg,
+			 const struct glass_tcb_result *result, u32 *rcv_nxt)
 {
 	bool is_early = result->actions & GLASS_TCB_HOLE;
 
@@ -363,6 +360,28 @@ static bool rx_queue(struct sock *sk, struct sk_buff *skb,
 	rx_queue_in_order(sk, skb);
 	rx_queue_due(sk, rcv_nxt);
 	return true;
+}
+
+/*
+ * Keep the payload. Returns whether the segment was taken over; how far the
+ * bytes are complete is in @rcv_nxt. One that its sender lends is kept as it is
+ * if it is the next and all new; else a clone is.
+ */
+static bool rx_queue(struct sock *sk, struct sk_buff *skb,
+		     const struct glass_segment *seg,
+		     const struct glass_tcb_result *result, u32 *rcv_nxt)
+{
+	const struct glass_range *data = &result->data;
+	struct sk_buff *own;
+
+	if (!glass_dev_is_expected(skb) ||
+	    (data->start == seg->seq && data->end == seg->seq + seg->len &&
+	     !(result->actions & GLASS_TCB_HOLE)))
+		return rx_queue_own(sk, skb, seg, result, rcv_nxt);
+	own = skb_clone(skb, GFP_ATOMIC);
+	if (own && !rx_queue_own(sk, own, seg, result, rcv_nxt))
+		consume_skb(own);
+	return false;
 }
 
 /* --- Segments -------------------------------------------------------------- */
@@ -625,13 +644,39 @@ static struct sock *rx_find_socket(struct net *net, struct sk_buff *skb,
 	return sk ? glass_port_select(sk, jhash(&key, sizeof(key), net_hash_mix(net))) : NULL;
 }
 
+/* Through the socket's filter, to the socket. Returns why not, as a handler. */
+static enum glass_drop rx_deliver(struct sock *sk, struct sk_buff *skb,
+				  u32 hlen)
+{
+	enum glass_drop drop = GLASS_DROP_FILTER;
+	struct sk_buff *own = skb;
+	unsigned int limit;
+
+	/* A filter may cut what it sees; not what is only lent. */
+	if (unlikely(rcu_access_pointer(sk->sk_filter)) &&
+	    glass_dev_is_expected(skb))
+		own = skb_clone(skb, GFP_ATOMIC);
+	if (!own)
+		return GLASS_DROP_MEMORY;
+
+	/* A window full of segments, and what acknowledges as much. */
+	limit = 4 * READ_ONCE(sk->sk_rcvbuf) + READ_ONCE(sk->sk_sndbuf) +
+		GLASS_MTU_DEFAULT;
+	if (!sk_filter_trim_cap(sk, own, hlen))
+		drop = glass_input_deliver(sk, own, limit);
+	if (own != skb && drop)
+		kfree_skb(own);
+	else if (own != skb)
+		consume_skb(skb);
+	return drop;
+}
+
 /* glass_input_handler of GLASS_PROTO_STREAM and GLASS_PROTO_SEQPACKET. */
 static enum glass_drop transport_demux(struct net *net, struct sk_buff *skb,
 				       const struct glass_wire *wire)
 {
 	struct glass_conn *timewait = NULL;
 	enum glass_drop drop;
-	unsigned int limit;
 	struct sock *sk;
 	u32 iss = 0;
 
@@ -646,12 +691,7 @@ static enum glass_drop transport_demux(struct net *net, struct sk_buff *skb,
 		return glass_segment_send_reset(net, skb) ?
 		       GLASS_DROP_CONNECTION : GLASS_DROP_SEGMENT;
 
-	/* A window full of segments, and what acknowledges as much. */
-	limit = 4 * READ_ONCE(sk->sk_rcvbuf) + READ_ONCE(sk->sk_sndbuf) +
-		GLASS_MTU_DEFAULT;
-	drop = GLASS_DROP_FILTER;
-	if (!sk_filter_trim_cap(sk, skb, wire->hlen))
-		drop = glass_input_deliver(sk, skb, limit);
+	drop = rx_deliver(sk, skb, wire->hlen);
 	sock_put(sk);
 	return drop;
 }

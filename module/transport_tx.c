@@ -2,6 +2,7 @@
 /* The transport's way out: what was written becomes segments, until it is acknowledged. */
 #include "transport.h"
 
+#include "dev.h"
 #include "memory.h"
 #include "stats.h"
 #include "trace.h"
@@ -17,6 +18,12 @@ static void tx_charge(struct sock *sk, int truesize)
 	sk_mem_charge(sk, truesize);
 }
 
+static void tx_uncharge(struct sock *sk, int truesize)
+{
+	sk_wmem_queued_add(sk, -truesize);
+	sk_mem_uncharge(sk, truesize);
+}
+
 /**
  * glass_tx_free - a segment of the send queue is needed no more
  * @sk: the socket
@@ -27,8 +34,7 @@ static void tx_charge(struct sock *sk, int truesize)
 void glass_tx_free(struct sock *sk, struct sk_buff *skb)
 {
 	__skb_unlink(skb, &sk->sk_write_queue);
-	sk_wmem_queued_add(sk, -(int)skb->truesize);
-	sk_mem_uncharge(sk, skb->truesize);
+	tx_uncharge(sk, skb->truesize);
 	__kfree_skb(skb);
 }
 
@@ -36,7 +42,7 @@ static struct sk_buff *tx_alloc(struct sock *sk, u32 linear, gfp_t gfp)
 {
 	struct sk_buff *skb;
 
-	skb = alloc_skb_fclone(GLASS_TX_HEADROOM + linear, gfp);
+	skb = alloc_skb(GLASS_TX_HEADROOM + linear, gfp);
 	if (!skb)
 		return NULL;
 	skb_reserve(skb, GLASS_TX_HEADROOM);
@@ -290,10 +296,10 @@ static void tx_segment_sent(struct glass_transport *tp, struct sk_buff *skb,
 }
 
 /*
- * Send a segment of the send queue, for the first time or again. Returns
- * whether it was: there may be no memory for it.
+ * Send a segment of the send queue, for the first time or again, and keep it.
+ * Returns whether it was: there may be no memory for it.
  */
-static bool tx_send_segment(struct sock *sk, struct sk_buff *skb)
+static bool tx_send_clone(struct sock *sk, struct sk_buff *skb)
 {
 	struct glass_transport *tp = glass_tp(sk);
 	struct glass_tx_cb *cb = glass_tx_cb(skb);
@@ -318,6 +324,81 @@ static bool tx_send_segment(struct sock *sk, struct sk_buff *skb)
 	tx_segment_sent(tp, skb, end);
 	copy->ip_summed = CHECKSUM_NONE;
 	glass_segment_transmit(sk, copy, &seg);
+	return true;
+}
+
+/* The peer was seen to take everything up to @end: that is an acknowledgment. */
+static void tx_delivered(struct sock *sk, u32 end)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	struct sk_buff *skb;
+
+	while ((skb = skb_peek(&sk->sk_write_queue)) && skb != sk->sk_send_head)
+		glass_tx_free(sk, skb);
+	tp->pipe = 0;
+	tp->lossy = false;
+	tp->progress = jiffies;
+	glass_tcb_delivered(&tp->tcb, end);
+	glass_tx_write_space(sk);
+}
+
+/*
+ * Lend the segment at sk_send_head to the device, and see whether the peer takes
+ * it. Then it needs no clone, no timer and no acknowledgment. If it does not, it
+ * stays in the queue as any other that is on its way. BH are disabled, see
+ * glass_dev_expect().
+ */
+static void tx_send_expected(struct sock *sk, struct sk_buff *skb)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	struct sk_buff_head *queue = &sk->sk_write_queue;
+	struct sk_buff *next = skb_queue_is_last(queue, skb) ?
+			       NULL : skb_queue_next(queue, skb);
+	struct glass_segment seg = {
+		.seq = glass_tx_cb(skb)->seq,
+		.len = skb->len,
+	};
+	int truesize = skb->truesize;
+	u8 *data = skb->data;
+	struct glass_tx_cb cb;
+
+	tx_segment_sent(tp, skb, glass_tx_cb(skb)->end);
+	cb = *glass_tx_cb(skb);
+	__skb_unlink(skb, queue);
+	sk->sk_send_head = next;
+	glass_segment_transmit(sk, skb_get(skb), &seg);
+	if (glass_dev_seen()) {
+		tx_uncharge(sk, truesize);
+		tx_delivered(sk, cb.end);
+		return;
+	}
+	WARN_ON_ONCE(skb_shared(skb));
+	skb->len += skb->data - data;
+	skb->data = data;
+	skb->dev = NULL;
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	*glass_tx_cb(skb) = cb;
+	if (next)
+		__skb_queue_before(queue, next, skb);
+	else
+		__skb_queue_tail(queue, skb);
+}
+
+/* Send what is at sk_send_head. Returns whether it was, as tx_send_clone(). */
+static bool tx_send_head(struct sock *sk)
+{
+	struct sk_buff *skb = sk->sk_send_head;
+
+	/* What a FIN changes is for the peer's answer to say. */
+	if (!tx_has_fin(glass_tp(sk), glass_tx_cb(skb)->end) &&
+	    !skb_cloned(skb) && glass_dev_expect(skb)) {
+		tx_send_expected(sk, skb);
+		return true;
+	}
+	if (!tx_send_clone(sk, skb))
+		return false;
+	sk->sk_send_head = skb_queue_is_last(&sk->sk_write_queue, skb) ?
+			   NULL : skb_queue_next(&sk->sk_write_queue, skb);
 	return true;
 }
 
@@ -395,7 +476,7 @@ void glass_tx_push_lost(struct sock *sk)
 			break;
 		if (skb->len > tp->mss && tx_split(sk, skb, tp->mss))
 			break;
-		if (!tx_send_segment(sk, skb))
+		if (!tx_send_clone(sk, skb))
 			break;
 	}
 }
@@ -418,7 +499,7 @@ static u32 tx_next_len(const struct sock *sk, struct sk_buff *skb, bool force)
 		return room >= full || force ? room : 0;
 	}
 	if (skb->len < tp->mss && is_last && !tcb->fin_queued && !force &&
-	    (tp->is_corked || glass_tcb_in_flight(tcb)))
+	    (tp->is_corked || glass_tcb_is_unanswered(tcb)))
 		return 0;
 	return skb->len;
 }
@@ -442,10 +523,8 @@ void glass_tx_push(struct sock *sk, bool force)
 		len = tx_next_len(sk, skb, force);
 		if (!len || (len < skb->len && tx_split(sk, skb, len)))
 			break;
-		if (!tx_send_segment(sk, skb))
+		if (!tx_send_head(sk))
 			break;
-		sk->sk_send_head = skb_queue_is_last(&sk->sk_write_queue, skb) ?
-				   NULL : skb_queue_next(&sk->sk_write_queue, skb);
 	}
 	if (!sk->sk_send_head && tp->tcb.fin_queued &&
 	    tp->tcb.snd_nxt == tp->tcb.snd_end)

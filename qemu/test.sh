@@ -9,6 +9,7 @@
 #   GLASS_SEED    what tests with chance in them begin with; by default 1
 #   GUESTS        how many guests share the programs; default: as many as
 #                 this machine has processors (at most 4) and memory for
+#   FAST_PATH=0   frames take the long way over Glass devices
 #   GUEST_CLOCK   icount (default here) or host: see boot.sh
 #   CI=true       a skip is a failure unless selftests/expected-skips lists it
 
@@ -46,6 +47,8 @@ if ((patience > 1)); then
 fi
 words+=("GLASS_DEADLINE=$((patience * 60))")
 [[ ${GLASS_SEED:-} ]] && words+=("GLASS_SEED=$GLASS_SEED")
+# modprobe reads it there.
+[[ ${FAST_PATH:-} ]] && words+=("glass.fast_path=$FAST_PATH")
 [[ ${CI:-} == true ]] && options+=(--ci)
 
 # T names programs, on this machine or in the guest; else cases of any.

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The fast path over a Glass device, net.glass.fast_path: that it is a way through
+ * the device like the long one, which is taken as soon as somebody else looks.
+ */
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <linux/glass.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <thread>
+#include <tuple>
+
+#include "frame.h"
+#include "helper.h"
+#include "ktap.h"
+#include "network.h"
+
+namespace {
+
+using namespace helper;
+
+void set_fast_path(bool on)
+{
+	write_file("/proc/sys/net/glass/fast_path", on ? "1" : "0");
+}
+
+/* One type, and whether the fast path is on. In a namespace where nobody else sends. */
+class FastPath : public testing::TestWithParam<std::tuple<int, bool>>
+{
+protected:
+	FastPath()
+	{
+		enter_new_namespace();
+		set_fast_path(std::get<1>(GetParam()));
+	}
+
+	static int type() { return std::get<0>(GetParam()); }
+	static bool is_on() { return std::get<1>(GetParam()); }
+
+	/* A pair of the type, not joined by socketpair(). */
+	static Pair pair()
+	{
+		if (type() == SOCK_DGRAM) {
+			Pair both = make_pair();
+
+			must(both.receiver.connect(address_of(both.sender)), "connect");
+			return both;
+		}
+
+		Connection three = connection(type());
+
+		return {std::move(three.client), std::move(three.server)};
+	}
+};
+
+std::string name_of(const testing::TestParamInfo<std::tuple<int, bool>> &info)
+{
+	const int type = std::get<0>(info.param);
+
+	return std::string(type == SOCK_STREAM	    ? "Stream"
+			   : type == SOCK_SEQPACKET ? "Seqpacket"
+						    : "Dgram") +
+	       (std::get<1>(info.param) ? "On" : "Off");
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, FastPath,
+			 testing::Combine(testing::Values(SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM),
+					  testing::Bool()),
+			 name_of);
+
+/* What AF_PACKET sockets of this namespace have heard since they were made. */
+class Capture
+{
+public:
+	/** Of @p protocol, as ETH_P_ALL, on all devices or on glass0 only. */
+	Capture(int protocol, bool is_bound)
+		: fd_(static_cast<int>(
+			  must(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
+					htons(protocol)),
+			       "socket(AF_PACKET)")))
+	{
+		sockaddr_ll name = {};
+
+		if (!is_bound)
+			return;
+		name.sll_family = AF_PACKET;
+		name.sll_protocol = htons(protocol);
+		name.sll_ifindex = static_cast<int>(ifindex_of("glass0"));
+		must(::bind(fd_.get(), reinterpret_cast<sockaddr *>(&name), sizeof(name)), "bind");
+	}
+
+	/** How many came in. */
+	std::size_t incoming()
+	{
+		sockaddr_ll from = {};
+		socklen_t size = sizeof(from);
+		std::size_t count = 0;
+		char byte;
+
+		while (::recvfrom(fd_.get(), &byte, 1, 0, reinterpret_cast<sockaddr *>(&from),
+				  &size) >= 0)
+			count += from.sll_pkttype == PACKET_HOST;
+		return count;
+	}
+
+private:
+	glass::Fd fd_;
+};
+
+/* A question and its answer, @p count times; sizes differ. */
+void talk(Pair &pair, int count)
+{
+	for (int i = 0; i < count; i++) {
+		const Text question(std::string(1 + 97 * static_cast<std::size_t>(i), 'q'));
+
+		must(pair.sender.send(bytes(question)), "send");
+		ASSERT_EQ(read_some(pair.receiver, question.size(), 0), question);
+		must(pair.receiver.send(bytes("a")), "send");
+		ASSERT_EQ(read_some(pair.sender, 1, 0), "a");
+	}
+}
+
+TEST_P(FastPath, EachFrameGoesThroughTheDevice)
+{
+	Pair both = pair();
+	const Traffic before = traffic_of("glass0");
+	auto counted = counters();
+
+	talk(both, 20);
+
+	auto then = counters();
+	const Traffic after = traffic_of("glass0");
+	const std::uint64_t frames = then["GlassOutFrames"] - counted["GlassOutFrames"];
+
+	EXPECT_GE(frames, 40u);
+	EXPECT_EQ(after.out - before.out, frames);
+	EXPECT_EQ(after.in - before.in, frames);
+	EXPECT_EQ(then["GlassInFrames"] - counted["GlassInFrames"], frames);
+	EXPECT_EQ(losses(), "");
+}
+
+TEST_P(FastPath, EachFrameIsCaptured)
+{
+	Pair both = pair();
+
+	for (const auto &[protocol, is_bound] : {std::pair(ETH_P_ALL, true),
+						 {ETH_P_ALL, false},
+						 {ETH_P_GLASS, true},
+						 {ETH_P_GLASS, false}}) {
+		Capture capture(protocol, is_bound);
+		auto counted = counters();
+
+		talk(both, 5);
+		EXPECT_EQ(capture.incoming(),
+			  counters()["GlassInFrames"] - counted["GlassInFrames"])
+			<< protocol << (is_bound ? " on glass0" : " anywhere");
+	}
+}
+
+/* The sender of a connection knows at once that its peer has what it sent. */
+TEST_P(FastPath, WhatWasSeenToArriveIsNotWaitedFor)
+{
+	if (type() == SOCK_DGRAM)
+		return; /* it has nothing to wait for: see the cases of Stream and Seqpacket */
+
+	Pair both = pair();
+	glass_info info = {};
+	socklen_t size = sizeof(info);
+
+	must(both.sender.send(bytes("hello")), "send");
+	must(::getsockopt(both.sender.fd(), SOL_GLASS, GLASS_INFO, &info, &size), "GLASS_INFO");
+	EXPECT_EQ(info.unacked != 0, !is_on());
+	EXPECT_EQ(read_some(both.receiver, 5, 0), "hello");
+}
+
+/*
+ * The ways are changed under a transfer: the setting, somebody who captures, and a
+ * queueing discipline (which, when it goes, takes with it what it has: that is loss,
+ * and nothing for datagrams).
+ */
+TEST_P(FastPath, ManyChangesLoseNothing)
+{
+	const std::size_t size = static_cast<std::size_t>(ktap::scale()) * 256 * 1024;
+	const std::size_t piece = 3000;
+	const std::vector<std::byte> sent = pattern(piece, 7);
+	Pair both = pair();
+	std::atomic<bool> is_over = false;
+	std::thread sender([&] {
+		for (std::size_t n = 0; n < size; n += piece)
+			if (!send_all(both.sender, sent))
+				return;
+	});
+	std::thread changer([&] {
+		for (int i = 0; !is_over; i++) {
+			set_fast_path(i & 1);
+			if (i % 3 == 0)
+				Capture capture(ETH_P_ALL, true);
+			if (type() == SOCK_DGRAM)
+				continue;
+			if (i % 5 == 0)
+				tc("qdisc add dev glass0 root pfifo limit 1000");
+			if (i % 5 == 2)
+				tc("qdisc del dev glass0 root");
+		}
+	});
+
+	for (std::size_t n = 0; n < size; n += piece) {
+		const std::vector<std::byte> got = receive_all(both.receiver, piece);
+
+		if (got != sent) {
+			ADD_FAILURE() << "at byte " << n << ": other bytes, or " << got.size();
+			break;
+		}
+	}
+	is_over = true;
+	changer.join();
+	/* It may wait for somebody who reads. */
+	both.receiver.close();
+	sender.join();
+}
+
+class FastPathSetting : public testing::Test
+{
+protected:
+	FastPathSetting() { enter_new_namespace(); }
+};
+
+TEST_F(FastPathSetting, IsOnOrOff)
+{
+	const std::string path = "/proc/sys/net/glass/fast_path";
+
+	for (const char *value : {"0", "1"}) {
+		write_file(path, value);
+		EXPECT_EQ(lines_of(path).at(0), value);
+	}
+	EXPECT_THROW(write_file(path, "2"), std::system_error);
+	EXPECT_EQ(lines_of(path).at(0), "1");
+}
+
+} // namespace
