@@ -9,8 +9,12 @@
 #include "input.h"
 #include "net.h"
 #include "output.h"
+#include "pages.h"
 #include "room.h"
 #include "socket.h"
+
+/* Up to so many bytes of a message are kept in the head, others in pages. */
+#define GLASS_DGRAM_LINEAR	512
 
 /* Of a frame in a receive queue: is it charged to its sender, as it came? */
 static bool is_charged_to_sender(const struct sk_buff *skb)
@@ -161,7 +165,7 @@ int glass_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 
 	if (!(flags & MSG_PEEK))
 		dgram_dequeued(sk, skb);
-	skb_free_datagram(sk, skb);
+	glass_pages_consume(skb);
 	/* After the free, which uncharged a frame that was ours to pay. */
 	if (!(flags & MSG_PEEK))
 		glass_room_wake(sk);
@@ -344,19 +348,10 @@ static void dgram_watch_peer(struct sock *sk, const struct glass_dgram_way *way)
 	sock_put(receiver);
 }
 
-/**
- * glass_dgram_alloc - an skb with a message in it
- * @sk: the sender, who is charged
- * @msg: the message
- * @len: its bytes
- * @headroom: bytes to leave in front of it
- * @noblock: do not wait for the send buffer
- *
- * Context: process, may sleep; no lock held.
- * Return: the skb, or an ERR_PTR.
- */
-struct sk_buff *glass_dgram_alloc(struct sock *sk, struct msghdr *msg,
-				  size_t len, u32 headroom, bool noblock)
+/* All of a message that does not fit into the head, in pages of the core's. */
+static struct sk_buff *dgram_alloc_slowly(struct sock *sk, struct msghdr *msg,
+					  size_t len, u32 headroom,
+					  bool noblock)
 {
 	size_t data_len = 0;
 	struct sk_buff *skb;
@@ -380,6 +375,49 @@ struct sk_buff *glass_dgram_alloc(struct sock *sk, struct msghdr *msg,
 		return ERR_PTR(err);
 	}
 	return skb;
+}
+
+/**
+ * glass_dgram_alloc - an skb with a message in it
+ * @sk: the sender, who is charged
+ * @msg: the message
+ * @len: its bytes
+ * @headroom: bytes to leave in front of it
+ * @noblock: do not wait for the send buffer
+ *
+ * Context: process, may sleep; no lock held.
+ * Return: the skb, or an ERR_PTR.
+ */
+struct sk_buff *glass_dgram_alloc(struct sock *sk, struct msghdr *msg,
+				  size_t len, u32 headroom, bool noblock)
+{
+	size_t left = iov_iter_count(&msg->msg_iter);
+	bool is_small = len <= GLASS_DGRAM_LINEAR;
+	struct sk_buff *skb;
+	int err;
+
+	if (!is_small && !sk->sk_use_task_frag)
+		return dgram_alloc_slowly(sk, msg, len, headroom, noblock);
+
+	skb = sock_alloc_send_pskb(sk, headroom + (is_small ? len : 0), 0,
+				   noblock, &err, 0);
+	if (!skb)
+		return ERR_PTR(err);
+	skb_reserve(skb, headroom);
+	err = 0;
+	if (!is_small)
+		err = glass_pages_append(skb, sk, &msg->msg_iter, len);
+	else if (!copy_from_iter_full(skb_put(skb, len), len, &msg->msg_iter))
+		err = -EFAULT;
+	if (!err)
+		return skb;
+
+	kfree_skb(skb);
+	if (err != -EMSGSIZE)
+		return ERR_PTR(err);
+	/* Memory is in small pieces: what was copied is copied once more. */
+	iov_iter_revert(&msg->msg_iter, left - iov_iter_count(&msg->msg_iter));
+	return dgram_alloc_slowly(sk, msg, len, headroom, noblock);
 }
 
 /*

@@ -19,6 +19,7 @@
 #include "memory.h"
 #include "net.h"
 #include "netlink.h"
+#include "pages.h"
 #include "proc.h"
 #include "protosw.h"
 #include "raw.h"
@@ -125,6 +126,7 @@ static void __exit glass_exit(void)
 	glass_dgram_exit();
 	glass_timewait_exit();
 	glass_memory_exit();
+	glass_pages_exit();
 	glass_net_exit();
 }
 

@@ -9,6 +9,7 @@
 #include "dev.h"
 #include "input.h"
 #include "net.h"
+#include "pages.h"
 #include "trace.h"
 #include "wire.h"
 
@@ -137,7 +138,7 @@ void glass_rx_skip(struct sock *sk, u32 len)
 		if (cb->offset < skb->len)
 			break;
 		__skb_unlink(skb, &sk->sk_receive_queue);
-		consume_skb(skb);
+		glass_pages_consume(skb);
 	}
 }
 

@@ -4,6 +4,7 @@
 
 #include "dev.h"
 #include "memory.h"
+#include "pages.h"
 #include "stats.h"
 #include "trace.h"
 
@@ -117,7 +118,7 @@ static int tx_copy(struct sock *sk, struct sk_buff *skb, struct iov_iter *from,
 	}
 
 	frag = sk_page_frag(sk);
-	if (!sk_page_frag_refill(sk, frag))
+	if (!glass_pages_refill(sk, frag))
 		return -ENOBUFS;
 	may_merge = skb_can_coalesce(skb, i, frag->page, frag->offset);
 	if (!may_merge && i >= MAX_SKB_FRAGS)

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "pages.h"
+
+#include <linux/mm.h>
+#include <linux/percpu.h>
+
+/* So many on each CPU: what a receive buffer of default size holds. */
+#define GLASS_PAGES_KEPT	8
+
+/* What skb_page_frag_refill() asks for: 32 KiB. */
+#define GLASS_PAGES_ORDER	get_order(32768)
+
+/* Less than this at the end of a page is not used. */
+#define GLASS_PAGES_CRUMB	256
+
+/**
+ * struct glass_pages - pages kept on one CPU
+ * @count: how many
+ * @page: compound pages of GLASS_PAGES_ORDER; each with one reference, ours
+ *
+ * Guarded by being this CPU's, in a process that is not preempted.
+ */
+struct glass_pages {
+	unsigned int	count;
+	struct page	*page[GLASS_PAGES_KEPT];
+};
+
+static DEFINE_PER_CPU(struct glass_pages, kept);
+
+static struct page *pages_pop(void)
+{
+	struct glass_pages *pages = get_cpu_ptr(&kept);
+	struct page *page = NULL;
+
+	if (pages->count)
+		page = pages->page[--pages->count];
+	put_cpu_ptr(&kept);
+	return page;
+}
+
+/**
+ * glass_pages_refill - have a place for payload
+ * @sk: the socket that will send it
+ * @frag: sk_page_frag() of it; has room for a byte at least, on success
+ *
+ * Context: process, may sleep; socket lock held.
+ * Return: false if there is no memory, as sk_page_frag_refill().
+ */
+bool glass_pages_refill(struct sock *sk, struct page_frag *frag)
+{
+	struct page *page;
+
+	if (!frag->page || (frag->offset + GLASS_PAGES_CRUMB > frag->size &&
+			    page_ref_count(frag->page) != 1)) {
+		page = pages_pop();
+		if (page) {
+			if (frag->page)
+				put_page(frag->page);
+			frag->page = page;
+			frag->offset = 0;
+			frag->size = PAGE_SIZE << GLASS_PAGES_ORDER;
+		}
+	}
+	return sk_page_frag_refill(sk, frag);
+}
+
+/**
+ * glass_pages_append - copy payload into pages behind a new frame's head
+ * @skb: the frame, charged to @sk; so are the pages, on success
+ * @sk: the sender; its sk_use_task_frag is set
+ * @from: the bytes
+ * @len: how many
+ *
+ * Context: process, may sleep; no lock needed.
+ * Return: 0, -EFAULT, -ENOBUFS, or -EMSGSIZE if it takes more pages than a frame
+ *	can have. After a failure, some may be in @skb.
+ */
+int glass_pages_append(struct sk_buff *skb, struct sock *sk,
+		       struct iov_iter *from, size_t len)
+{
+	struct page_frag *frag = &current->task_frag;
+	int i = skb_shinfo(skb)->nr_frags;
+	size_t n;
+
+	for (; len; len -= n) {
+		if (i == MAX_SKB_FRAGS)
+			return -EMSGSIZE;
+		if (!glass_pages_refill(sk, frag))
+			return -ENOBUFS;
+		n = min_t(size_t, len, frag->size - frag->offset);
+		if (copy_page_from_iter(frag->page, frag->offset, n, from) != n)
+			return -EFAULT;
+		get_page(frag->page);
+		skb_fill_page_desc(skb, i++, frag->page, frag->offset, n);
+		frag->offset += n;
+		skb->len += n;
+		skb->data_len += n;
+		skb->truesize += n;
+		refcount_add(n, &sk->sk_wmem_alloc);
+	}
+	return 0;
+}
+
+/* May a page of a frame that is ours alone be filled with something else? */
+static bool page_is_free(struct page *page)
+{
+	return page && PageHead(page) &&
+	       compound_order(page) == GLASS_PAGES_ORDER &&
+	       page_ref_count(page) == 1 && !page_is_pfmemalloc(page) &&
+	       page_to_nid(page) == numa_mem_id();
+}
+
+/*
+ * Keep the pages of a frame, with a reference each: that of the frame is dropped
+ * with the frame. Whoever fills one meanwhile writes over what was read.
+ */
+static void pages_keep(struct sk_buff *skb)
+{
+	struct skb_shared_info *info = skb_shinfo(skb);
+	struct glass_pages *pages = get_cpu_ptr(&kept);
+	struct page *page;
+	int i;
+
+	for (i = 0; i < info->nr_frags && pages->count < GLASS_PAGES_KEPT; i++) {
+		page = skb_frag_page(&info->frags[i]);
+		if (!page_is_free(page))
+			continue;
+		get_page(page);
+		pages->page[pages->count++] = page;
+	}
+	put_cpu_ptr(&kept);
+}
+
+/**
+ * glass_pages_consume - free a frame that was read, and keep its pages
+ * @skb: the frame; one reference is taken over
+ *
+ * Pages that belong to a file, a user or a pool (splice, MSG_ZEROCOPY) are not
+ * ours to keep.
+ *
+ * Context: process.
+ */
+void glass_pages_consume(struct sk_buff *skb)
+{
+	if (skb_shinfo(skb)->nr_frags && !skb_shared(skb) && !skb_cloned(skb) &&
+	    !skb->pp_recycle && !skb_zcopy(skb) && !skb_has_shared_frag(skb))
+		pages_keep(skb);
+	consume_skb(skb);
+}
+
+/**
+ * glass_pages_exit - give all pages back
+ *
+ * Context: process. No socket is left.
+ */
+void glass_pages_exit(void)
+{
+	struct glass_pages *pages;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		pages = per_cpu_ptr(&kept, cpu);
+		while (pages->count)
+			put_page(pages->page[--pages->count]);
+	}
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Pages for payload that are used again without being cleared.
+ *
+ * Distribution kernels clear each page that they hand out (init_on_alloc): a
+ * third pass over every byte that is sent, where two copies are all it takes.
+ * Pages that a reader has emptied are kept, a few on each CPU, and filled again
+ * by the next writer there. A byte of a page is shown to nobody before it has
+ * been written for him.
+ */
+#ifndef GLASS_PAGES_H
+#define GLASS_PAGES_H
+
+#include <linux/uio.h>
+#include <net/sock.h>
+
+bool glass_pages_refill(struct sock *sk, struct page_frag *frag);
+int glass_pages_append(struct sk_buff *skb, struct sock *sk,
+		       struct iov_iter *from, size_t len);
+void glass_pages_consume(struct sk_buff *skb);
+void glass_pages_exit(void);
+
+#endif /* GLASS_PAGES_H */
