@@ -78,12 +78,18 @@ static void tx_ack_selective(struct sock *sk, const struct glass_segment *seg)
  * retransmission is seen too) it is a moment; after one or two, as long as an
  * answer has ever taken lately. A window of few large segments never has three
  * behind a loss, and need not wait for the timer (RFC 8985).
+ *
+ * While a clone of it is in some queue of this machine it was overtaken, by what
+ * another CPU has sent, and is not lost; but a capture may have that clone, so
+ * it is not waited for any longer than the timer would.
  */
 static u32 tx_patience(const struct glass_transport *tp,
-		       const struct glass_tx_cb *cb)
+		       const struct sk_buff *skb, const struct glass_tx_cb *cb)
 {
 	u32 reorder = max(tp->rtt.srtt8 / 32, GLASS_REORDER_MIN);
 
+	if (skb_cloned(skb))
+		return glass_rtt_rto(&tp->rtt);
 	if (!glass_seq_before(tp->order_acked, cb->order + GLASS_DUPTHRESH))
 		return reorder;
 	return tp->rtt.srtt8 / 8 + max(tp->rtt.var4, reorder);
@@ -114,7 +120,7 @@ static bool tx_find_lost(struct sock *sk)
 		if (cb->state != GLASS_TX_FLYING ||
 		    !glass_seq_after(tp->order_acked, cb->order))
 			continue;
-		patience = tx_patience(tp, cb);
+		patience = tx_patience(tp, skb, cb);
 		age = now - cb->sent;
 		if (age < patience) {
 			soonest = min(soonest, patience - age);
