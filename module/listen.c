@@ -306,8 +306,11 @@ static void listen_forward(struct sock *child, struct sk_buff *skb)
 	enum glass_drop drop = GLASS_DROP_NONE;
 
 	local_bh_disable();
-	/* The listener's lock, if it is a spinlock, is the outer one. */
-	bh_lock_sock_nested(child);
+	/*
+	 * The listener's lock, if it is a spinlock, is the outer one, and was
+	 * taken as a receiver's: see glass_input_deliver().
+	 */
+	spin_lock_nested(&child->sk_lock.slock, SINGLE_DEPTH_NESTING + 1);
 	glass_dev_delivery_hold();
 	if (!sock_owned_by_user(child))
 		glass_transport_rcv(child, skb);
