@@ -4,7 +4,8 @@
 # Builds what runs in the guest. For the kernel under test, in build/<kernel>/:
 #
 #   glass.ko      the module: W=1, no warnings
-#   test-modules/ protocols of selftests/modules/, built against glass.ko
+#   test-modules/ protocols of selftests/modules/, built against glass.ko, and
+#                 docs/minimal/, a family of its own
 #   kselftest/    the collection, as the kernel's own install makes it
 #
 # And what no kernel makes a difference to, in build/:
@@ -46,9 +47,9 @@ build_test_modules()
 
 	build_module
 	fresh "$stamp" "$BUILD/glass.ko" "$GLASS_TOP/selftests/modules" \
-		"$GLASS_TOP/qemu/build.sh" && return
+		"$GLASS_TOP/docs/minimal" "$GLASS_TOP/qemu/build.sh" && return
 	rm -f "$stamp"
-	for folder in "$GLASS_TOP"/selftests/modules/*/; do
+	for folder in "$GLASS_TOP"/selftests/modules/*/ "$GLASS_TOP/docs/minimal/"; do
 		name=$(basename "$folder")
 		rsync -a --delete -f 'P *.o' -f 'P .*' -f 'P *.mod' "$folder" \
 			"$BUILD/test-modules/$name/"

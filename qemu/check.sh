@@ -50,18 +50,23 @@ check_checkpatch()
 	checkpatch "$CHECKPATCH_IGNORE" "$GLASS_TOP/Kbuild" \
 		"$GLASS_TOP"/module/uapi/linux/*.h \
 		"$GLASS_TOP"/selftests/modules/*/*.c \
+		"$GLASS_TOP"/docs/minimal/*.c \
 		"${code[@]}" &&
 		checkpatch "$CHECKPATCH_IGNORE,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT" \
 			"$trace"
 }
 
-check_gcc() { qemu/build.sh module; }
+check_gcc() { qemu/build.sh test_modules; }
 
 check_sparse()
 {
+	local folder
+
 	sync_sources "$OUT/sparse"
-	kernel_make "$OUT/sparse" C=2 CF=-D__CHECK_ENDIAN__ modules 2>&1 |
-		tee "$OUT/sparse.out"
+	rsync -a --delete -f 'P *.o' -f 'P .*' -f 'P *.mod' docs/minimal/ "$OUT/sparse-minimal/"
+	for folder in "$OUT/sparse" "$OUT/sparse-minimal"; do
+		kernel_make "$folder" C=2 CF=-D__CHECK_ENDIAN__ modules || exit
+	done 2>&1 | tee "$OUT/sparse.out"
 	! grep -qE 'warning:|error:' "$OUT/sparse.out"
 }
 
@@ -98,7 +103,8 @@ clang_one()
 
 check_clang()
 {
-	local commands=("$BUILD"/module/module/.*.o.cmd)
+	local commands=("$BUILD"/module/module/.*.o.cmd
+			"$BUILD"/test-modules/minimal/.af_*.o.cmd)
 
 	export -f clang_one
 	export KERNEL_OBJECTS KERNEL_DIR
@@ -180,10 +186,10 @@ take_lock "$OUT/lock" "make check"
 say "checking the sources"
 step layers module
 step kernel_doc module
-step checkpatch module selftests/modules Kbuild
-step gcc module Kbuild
-step clang module Kbuild
-step sparse module Kbuild
+step checkpatch module selftests/modules docs/minimal Kbuild
+step gcc module selftests/modules docs/minimal Kbuild
+step clang module docs/minimal Kbuild
+step sparse module docs/minimal Kbuild
 step clang_format .clang-format userspace selftests
 step shellcheck "${shells[@]}"
 step python qemu selftests
