@@ -546,6 +546,31 @@ static bool rx_leaves_socket(const struct sock *sk)
 	       (sk->sk_state == TCP_FIN_WAIT2 && sock_flag(sk, SOCK_DEAD));
 }
 
+/*
+ * While a segment waited for its socket, the socket may have given its connection
+ * to what remembers it: the segment is for that. Returns whether it was taken
+ * over. Socket lock held.
+ */
+static bool rx_is_remembered(struct net *net, struct sk_buff *skb)
+{
+	struct glass_conn_key key;
+	struct glass_conn *conn;
+	bool is_remembered;
+	u32 iss;
+
+	glass_segment_key(skb, &key);
+	local_bh_disable();
+	rcu_read_lock();
+	conn = glass_conn_lookup(net, &key);
+	is_remembered = conn && conn->kind == GLASS_CONN_TIMEWAIT;
+	/* What begins a new connection will come again. */
+	if (is_remembered && !glass_timewait_rcv(net, conn, skb, &iss))
+		glass_drop(net, skb, GLASS_DROP_CONNECTION);
+	rcu_read_unlock();
+	local_bh_enable();
+	return is_remembered;
+}
+
 /**
  * glass_transport_rcv - a segment arrives at its connection's socket
  * @sk: the socket, not listening
@@ -567,6 +592,8 @@ void glass_transport_rcv(struct sock *sk, struct sk_buff *skb)
 		goto drop_skb;
 	/* It found the socket before the connection ended. */
 	if (sk->sk_state == TCP_CLOSE) {
+		if (rx_is_remembered(sock_net(sk), skb))
+			return;
 		glass_segment_send_reset(sock_net(sk), skb);
 		drop = GLASS_DROP_CONNECTION;
 		goto drop_skb;
@@ -628,17 +655,23 @@ static struct sock *rx_find_socket(struct net *net, struct sk_buff *skb,
 		.remote.port	= wire->src_port,
 		.protocol	= wire->protocol,
 	};
-	struct glass_conn *conn;
+	struct glass_conn *conn, *gone = NULL;
 	struct sock *sk;
 
-	conn = glass_conn_lookup(net, &key);
-	if (conn && conn->kind == GLASS_CONN_TIMEWAIT) {
-		*timewait = conn;
-		return NULL;
+	while ((conn = glass_conn_lookup(net, &key)) && conn != gone) {
+		if (conn->kind == GLASS_CONN_TIMEWAIT) {
+			*timewait = conn;
+			return NULL;
+		}
+		sk = glass_sk_get_rcu(&conn->sk);
+		if (sk)
+			return sk;
+		/* It has gone since, and may have left its connection to another. */
+		gone = conn;
 	}
 	/* If it is going, the segment comes for nobody. */
 	if (conn)
-		return glass_sk_get_rcu(&conn->sk);
+		return NULL;
 
 	sk = glass_port_lookup_listener(net, wire->protocol, &key.local,
 					skb->dev->ifindex);

@@ -1202,6 +1202,34 @@ TEST_P(Ending, ManyConnectionsLeaveNothing)
 		<< objects_in_slab(slab) << " sockets in memory, before " << before;
 }
 
+/*
+ * The end of the peer may come just as the socket gives its connection to what
+ * remembers it: it found the one, and the other is to have it.
+ */
+TEST_P(Ending, AnEndThatMeetsAGoingSocketIsAnEnd)
+{
+	enter_new_namespace();
+	Socket listening = listener(type());
+
+	for (int i = 0; i < 200 * ktap::scale(); i++) {
+		Socket client = stream(type());
+
+		must(client.connect(address_of(listening)), "connect");
+		Socket server = must(listening.accept(), "accept");
+		std::thread peer([&] {
+			char byte;
+
+			while (::recv(server.fd(), &byte, 1, MSG_DONTWAIT) < 0)
+				continue;
+			server.close();
+		});
+		client.close();
+		peer.join();
+	}
+	EXPECT_EQ(counters().at("GlassResetsOut"), 0u);
+	EXPECT_EQ(counters().at("GlassTimeWaits"), 200u * ktap::scale());
+}
+
 TEST_P(Ending, APortAndItsConnectionsCanBeReusedAtOnce)
 {
 	constexpr Address from = {GLASS_NODE_LOCAL, 5007};
