@@ -11,7 +11,7 @@ export KERNEL FILE T HOURS GLASS_CACHE GLASS_SCALE GLASS_SEED GUESTS GUEST_CPUS 
 	GUEST_MEMORY GUEST_CLOCK FAST_PATH
 
 .PHONY: all help modules userspace selftests run shell test test-long soak check \
-	mutants bare-test update clean
+	capture mutants bare-test update clean
 
 all: modules
 
@@ -30,6 +30,8 @@ help:
 	@echo '  make soak        races of calls for HOURS=n, with ever new seeds'
 	@echo 'The sources:'
 	@echo '  make check       what must hold before a commit'
+	@echo '  make capture     captures in the guest what the Wireshark dissector is tested'
+	@echo '                   with; to be committed'
 	@echo '  make mutants     do the tests notice faults? M=pattern: only those'
 	@echo '  make bare-test   the README'"'"'s commands on a bare Debian 12 and 13'
 	@echo '  make clean       removes build/ and glass.ko; the cache stays'
@@ -64,6 +66,9 @@ soak:
 
 check:
 	@qemu/setup.sh && qemu/check.sh
+
+capture:
+	@qemu/capture.sh
 
 mutants:
 	@qemu/mutants.sh "$(M)"

@@ -126,7 +126,7 @@ check_python()
 {
 	python3 -W error -c 'import ast, sys
 for name in sys.argv[1:]:
-    ast.parse(open(name, encoding="utf-8").read(), name)' qemu/*.py selftests/*.py
+    ast.parse(open(name, encoding="utf-8").read(), name)' qemu/*.py selftests/*.py userspace/wireshark/*.py
 }
 
 # What tells whether docs/surface.md is true does so, and what that says exists.
@@ -146,6 +146,9 @@ check_netlink()
 		diff -u "$name" "$OUT/netlink/$name" || exit
 	done
 }
+
+# What tshark makes of a capture from the guest (make capture) is what is in it.
+check_dissector() { userspace/wireshark/dissector_test.py; }
 
 check_codespell()
 {
@@ -192,9 +195,10 @@ step clang module docs/minimal Kbuild
 step sparse module docs/minimal Kbuild
 step clang_format .clang-format userspace selftests
 step shellcheck "${shells[@]}"
-step python qemu selftests
+step python qemu selftests userspace/wireshark
 step surface qemu selftests docs
 step netlink module
+step dissector userspace/wireshark
 step codespell module userspace selftests qemu docs README.md Makefile Kbuild
 step config selftests/config
 if ((failed)); then

@@ -18,7 +18,7 @@ TOOLS=(
 	libssl-dev make nlohmann-json3-dev pahole rsync
 	# checking
 	clang clang-format codespell llvm perl python3 python3-jsonschema python3-yaml
-	shellcheck sparse
+	shellcheck sparse tshark
 	# what the guest is made of
 	bash busybox-static cpio dash iproute2 kmod tcpdump util-linux
 	xz-utils zstd
