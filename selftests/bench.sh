@@ -1,0 +1,87 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC3043,SC2317,SC2030,SC2031 # local; cases are subshells, called by name
+#
+# glass-bench: it measures each cell, and says so in a form that can be read.
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+FIGURE='\{"cell": "[A-Za-z0-9-]+", "kind": "[a-z-]+", "value": [0-9]+\.[0-9]\}'
+
+# bench STATUS [OPTION...]: as little as it can; what it said is in $WORK/out and err.
+bench()
+{
+	local wanted="$1" status=0
+
+	shift
+	glass-bench --scale 0.001 --warm-up 0 "$@" >"$WORK/out" 2>"$WORK/err" || status=$?
+	[ "$status" -eq "$wanted" ] && return
+	cat "$WORK/out" "$WORK/err"
+	fail "glass-bench $*: exit status $status, wanted $wanted"
+}
+
+# expect_figures COUNT: so many, each above zero, and nothing else.
+expect_figures()
+{
+	expect_failure grep -vxE "$FIGURE" "$WORK/out"
+	expect_failure grep -E '"value": 0\.0}' "$WORK/out"
+	expect_equal "figures" "$(wc -l <"$WORK/out")" "$1"
+}
+
+test_measures_every_cell_of_glass() { in_namespace cells_of_glass; }
+cells_of_glass()
+{
+	local type
+
+	ip link set lo up
+	bench 0 --cell glass-
+	expect_failure grep -vxE "$FIGURE" "$WORK/out"
+	for type in stream seqpacket dgram; do
+		for cell in oneway-64 oneway-64K roundtrip-1 roundtrip-16K flows-64x1K socket \
+			memory ports-named-60000 ports-any-60000 ports-reach-60000; do
+			expect_words "{\"cell\": \"$cell\", \"kind\": \"glass-$type\", " "$WORK/out"
+		done
+	done
+	expect_words '{"cell": "connect", "kind": "glass-stream", ' "$WORK/out"
+	expect_words '{"cell": "sendfile-1M", "kind": "glass-stream", ' "$WORK/out"
+	expect_words '{"cell": "splice-1M", "kind": "glass-stream", ' "$WORK/out"
+	expect_words '{"cell": "oneway-1M", "kind": "glass-seqpacket", ' "$WORK/out"
+}
+
+test_measures_every_kind()
+{
+	modprobe vsock_loopback || skip "this kernel has no vsock_loopback"
+	bench 0 --cell roundtrip-64/ --cell oneway-1K/
+	expect_figures 22
+}
+
+test_measures_between_two_processors()
+{
+	[ "$(nproc)" -gt 1 ] || skip "there is one processor"
+	bench 0 --cpus 2 --cell roundtrip-64/glass --cell oneway-64K/glass
+	expect_figures 6
+}
+
+test_measures_again_each_round()
+{
+	bench 0 --rounds 3 --cell roundtrip-1/unix-stream --cell socket/tcp
+	expect_figures 6
+}
+
+test_tells_which_cells_there_are()
+{
+	bench 0 --list --cell /udp
+	expect_words oneway-64K/udp "$WORK/out"
+	expect_failure grep -E 'connect|1M|glass|tcp' "$WORK/out"
+}
+
+test_says_what_is_wrong()
+{
+	bench 2 --cell nosuch
+	expect_words "there is no such cell" "$WORK/err"
+	bench 2 --cpus 3
+	expect_words "glass-bench --help" "$WORK/err"
+}
+
+run_cases "$@"
