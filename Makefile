@@ -7,11 +7,11 @@ KERNEL ?= stock
 FILE   ?=
 T      ?=
 M      ?=
-export KERNEL FILE T HOURS GLASS_CACHE GLASS_SCALE GLASS_SEED GUESTS GUEST_CPUS \
+export KERNEL FILE T HOURS CELL ROUNDS SCALE CHECK SAVE GLASS_CACHE GLASS_SCALE GLASS_SEED GUESTS GUEST_CPUS \
 	GUEST_MEMORY GUEST_CLOCK FAST_PATH
 
-.PHONY: all help modules userspace selftests run shell test test-long soak check \
-	capture mutants bare-test update clean
+.PHONY: all help modules userspace selftests run shell test test-long soak \
+	bench-count check capture mutants bare-test update clean
 
 all: modules
 
@@ -28,6 +28,8 @@ help:
 	@echo '                   FAST_PATH=0: without the fast path over the device'
 	@echo '  make test-long   the same selftests, doing more (GLASS_SCALE=10)'
 	@echo '  make soak        races of calls for HOURS=n, with ever new seeds'
+	@echo '  make bench-count instructions per operation, beside AF_UNIX, TCP, UDP, vsock;'
+	@echo '                   CELL=a,b: only those; CHECK=1: none 5 % worse than before?'
 	@echo 'The sources:'
 	@echo '  make check       what must hold before a commit'
 	@echo '  make capture     captures in the guest what the Wireshark dissector is tested'
@@ -63,6 +65,9 @@ test-long:
 
 soak:
 	@qemu/soak.sh
+
+bench-count:
+	@qemu/bench.sh count
 
 check:
 	@qemu/setup.sh && qemu/check.sh

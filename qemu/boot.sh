@@ -16,6 +16,8 @@
 #                       nanosecond, and stands still for nothing: a busy machine
 #                       makes no test late, and a guest that only waits is there
 #                       at once; its processors take turns. Only emulated
+#   GUEST_FEATURES=-a,-b the emulated processor lacks these too: "-erms,-fsrm"
+#                        has no fast string moves, which QEMU does byte by byte
 #   GUEST_CPUS, GUEST_MEMORY (MiB)
 
 # shellcheck source=qemu/lib.sh
@@ -61,6 +63,10 @@ cat "$BUILD/base.cpio" "$BUILD/tests.cpio" ${BOOT_LAYERS:-} >"$folder/initrd"
 
 accel=${BOOT_ACCEL:-$(find_accel)}
 clock=()
+cpu=max,-cx16,-la57
+if [[ $accel == tcg && ${GUEST_FEATURES:-} ]]; then
+	cpu+=,$GUEST_FEATURES
+fi
 if [[ $accel == tcg && $GUEST_CLOCK == icount ]]; then
 	accel=tcg,thread=single
 	# shellcheck disable=SC2054 # the comma is QEMU's
@@ -78,7 +84,7 @@ fi
 # rcupdate and watchdog_thresh call it one after 100 s and 2 * 50 s.
 # shellcheck disable=SC2054 # the commas are QEMU's
 qemu=(
-	qemu-system-x86_64 -M q35 -accel "$accel" "${clock[@]}" -cpu max,-cx16,-la57
+	qemu-system-x86_64 -M q35 -accel "$accel" "${clock[@]}" -cpu "$cpu"
 	-smp "$GUEST_CPUS" -m "$GUEST_MEMORY"
 	-nodefaults -no-user-config -display none -no-reboot
 	-kernel "$KERNEL_DIR/root/boot/vmlinuz-$KERNEL_ABI"

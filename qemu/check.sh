@@ -135,6 +135,8 @@ check_surface()
 	qemu/surface_test.py && qemu/surface.py docs/surface.md selftests
 }
 
+check_bench() { qemu/bench_test.py; }
+
 # What the kernel's generator makes of the specification is what is committed.
 check_netlink()
 {
@@ -197,6 +199,7 @@ step clang_format .clang-format userspace selftests
 step shellcheck "${shells[@]}"
 step python qemu selftests userspace/wireshark
 step surface qemu selftests docs
+step bench qemu/bench.py qemu/bench_test.py
 step netlink module
 step dissector userspace/wireshark
 step codespell module userspace selftests qemu docs README.md Makefile Kbuild

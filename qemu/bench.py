@@ -1,0 +1,198 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""Runs glass-bench in a guest, and makes a table of what it measured.
+
+    qemu/bench.py run OUT UNIT COMMAND...   COMMAND starts the guest; OUT gets the figures
+    qemu/bench.py show FILE                 the table of a file, as Markdown
+    qemu/bench.py check FILE BASELINE       is a cell of Glass more than 5 % worse?
+
+A file is JSON: {"kernel", "unit", "cells": {cell: {kind: [median, least, most]}}}.
+Every figure is a cost per operation, so less is better. A type of Glass competes
+with the sockets of the same type; a pipe is shown beside, being no socket.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+# The columns; the first one is of Glass.
+TYPES = {
+    "stream": ("glass-stream", "unix-stream", "tcp", "vsock-stream"),
+    "seqpacket": ("glass-seqpacket", "unix-seqpacket", "vsock-seqpacket"),
+    "dgram": ("glass-dgram", "unix-dgram", "udp"),
+}
+BESIDE = {"stream": ("pipe",), "seqpacket": (), "dgram": ()}
+WORSE = 1.05
+
+
+class Figures:
+    """What was measured: by cell and kind."""
+
+    def __init__(self, kernel, unit, cells):
+        self.kernel = kernel
+        self.unit = unit
+        self.cells = cells
+
+    @classmethod
+    def read(cls, path):
+        """From a file."""
+        with open(path, encoding="utf-8") as file:
+            return cls(**json.load(file))
+
+    def write(self, path):
+        """To a file, a cell to a line, so that differences can be read."""
+        cells = ",\n".join(f"    {json.dumps(cell)}: {json.dumps(kinds)}"
+                           for cell, kinds in self.cells.items())
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write(f'{{\n  "kernel": {json.dumps(self.kernel)},\n'
+                       f'  "unit": {json.dumps(self.unit)},\n'
+                       f'  "cells": {{\n{cells}\n  }}\n}}\n')
+        os.replace(path + ".new", path)
+
+    def median(self, cell, kind):
+        """The figure, or None."""
+        return self.cells.get(cell, {}).get(kind, (None,))[0]
+
+    def best_peer(self, cell, kinds):
+        """Whoever of the others does it at the least cost, or None."""
+        others = [kind for kind in kinds[1:] if kind in self.cells[cell]]
+        return min(others, key=lambda kind: self.median(cell, kind), default=None)
+
+    def ratio(self, cell, kinds):
+        """The cost of Glass, as a multiple of the best peer's; None if one is missing."""
+        own, peer = self.median(cell, kinds[0]), self.best_peer(cell, kinds)
+        if own is None or peer is None:
+            return None
+        return own / self.median(cell, peer)
+
+
+def collect(lines):
+    """The figures in a report, and the errors; what is no figure is shown."""
+    samples = {}
+    errors = []
+    for line in lines:
+        if not line.startswith("{"):
+            print(line, flush=True)
+            continue
+        said = json.loads(line)
+        if "error" in said:
+            errors.append(f"{said['cell']}/{said['kind']}: {said['error']}")
+            continue
+        kinds = samples.setdefault(said["cell"], {})
+        kinds.setdefault(said["kind"], []).append(said["value"])
+    return {cell: {kind: [round(statistics.median(values), 1), min(values), max(values)]
+                   for kind, values in kinds.items()}
+            for cell, kinds in samples.items()}, errors
+
+
+def run(args):
+    """Starts the guest, and keeps what it reports."""
+    with subprocess.Popen(args.command, stdout=subprocess.PIPE, text=True) as guest:
+        cells, errors = collect(line.rstrip("\n") for line in guest.stdout)
+    for error in errors:
+        print("FAILED " + error)
+    Figures(args.kernel, args.unit, cells).write(args.out)
+    return 1 if guest.returncode or errors or not cells else 0
+
+
+def number(entry):
+    """A figure with its spread, if there is any to speak of."""
+    if entry is None:
+        return "–"
+    median, least, most = entry
+    spread = (most - least) / 2 / median * 100 if median > 0 else 0
+    return f"{median:.0f}" + (f" ±{spread:.0f}%" if spread >= 1 else "")
+
+
+def rows_of(figures, kinds):
+    """The rows of a table."""
+    for cell, entries in figures.cells.items():
+        if kinds[0] not in entries:
+            continue
+        ratio = figures.ratio(cell, kinds)
+        peer = figures.best_peer(cell, kinds)
+        yield [cell, *(number(entries.get(kind))
+                       for kind in kinds + BESIDE[kinds[0].removeprefix("glass-")]),
+               f"{ratio:.2f} of {peer}" if peer else ""]
+
+
+def show_table(heading, rows):
+    """As Markdown that is a table to the eye too."""
+    rows = [heading, *rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(heading))]
+    rule = ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:]]
+    for row in [heading, rule, *rows[1:]]:
+        print("| " + " | ".join(
+            text.ljust(width) if i == 0 else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths))) + " |")
+
+
+def show(args):
+    """Prints a table for each type, and how many cells are won."""
+    figures = Figures.read(args.file)
+    won = total = 0
+    for kind, kinds in TYPES.items():
+        rows = list(rows_of(figures, kinds))
+        if not rows:
+            continue
+        print(f"\n### {kind}: {figures.unit} per operation (memory: bytes per pair)\n")
+        show_table(["cell", *kinds, *BESIDE[kind], "ratio to the best peer"], rows)
+        ratios = [ratio for ratio in (figures.ratio(cell, kinds)
+                                      for cell in figures.cells) if ratio]
+        won += sum(ratio <= 1 for ratio in ratios)
+        total += len(ratios)
+    print(f"\nGlass is first in {won} of {total} cells ({figures.kernel}).")
+    return 0
+
+
+def check(args):
+    """Compares the cells of Glass with what they were."""
+    now, then = Figures.read(args.file), Figures.read(args.baseline)
+    worse = better = 0
+    for cell, entries in then.cells.items():
+        for kind in entries:
+            if not kind.startswith("glass-"):
+                continue
+            was, now_is = then.median(cell, kind), now.median(cell, kind)
+            if now_is is None and args.partial:
+                continue
+            if now_is is None or now_is > was * WORSE:
+                print(f"FAILED {cell}/{kind}: {was:.0f} before, "
+                      + ("not measured" if now_is is None else f"{now_is:.0f} now"))
+                worse += 1
+            elif now_is < was / WORSE:
+                print(f"   better: {cell}/{kind}: {was:.0f} before, {now_is:.0f} now")
+                better += 1
+    print(f"{worse} cells more than 5 % worse than {args.baseline}, {better} better")
+    return 1 if worse else 0
+
+
+def main():
+    """Exit status: 0 done, 1 a cell failed or is worse."""
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers(required=True)
+    part = commands.add_parser("run")
+    part.add_argument("--kernel", default="")
+    part.add_argument("out")
+    part.add_argument("unit")
+    part.add_argument("command", nargs=argparse.REMAINDER)
+    part.set_defaults(action=run)
+    part = commands.add_parser("show")
+    part.add_argument("file")
+    part.set_defaults(action=show)
+    part = commands.add_parser("check")
+    part.add_argument("file")
+    part.add_argument("baseline")
+    part.add_argument("--partial", action="store_true",
+                      help="what was not measured now is not compared")
+    part.set_defaults(action=check)
+    args = parser.parse_args()
+    return args.action(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""Does bench.py read a report rightly, and notice a cell that got worse?"""
+
+import contextlib
+import io
+import os
+import tempfile
+import unittest
+from types import SimpleNamespace
+
+import bench
+
+
+def line(cell, kind, value):
+    """As glass-bench says it."""
+    return f'{{"cell": "{cell}", "kind": "{kind}", "value": {value}}}'
+
+
+def check(then, now, partial=False):
+    """The exit status and the words of the comparison of two sets of cells."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for name, cells in (("then", then), ("now", now)):
+            paths.append(os.path.join(folder, name))
+            bench.Figures("Linux", "instructions", cells).write(paths[-1])
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            status = bench.check(SimpleNamespace(
+                file=paths[1], baseline=paths[0], partial=partial))
+    return status, said.getvalue()
+
+
+class Collecting(unittest.TestCase):
+    """What a guest reports."""
+
+    def test_the_median_counts_with_what_it_lies_between(self):
+        """Three rounds of one cell, and one of another kind."""
+        cells, errors = bench.collect([
+            line("oneway-64", "tcp", 5.0), line("oneway-64", "tcp", 2.0),
+            line("oneway-64", "udp", 7.0), line("oneway-64", "tcp", 3.0)])
+        self.assertEqual(cells, {"oneway-64": {"tcp": [3.0, 2.0, 5.0],
+                                               "udp": [7.0, 7.0, 7.0]}})
+        self.assertEqual(errors, [])
+
+    def test_an_error_is_told(self):
+        """A cell that failed."""
+        cells, errors = bench.collect(
+            ['{"cell": "connect", "kind": "tcp", "error": "connect: no"}'])
+        self.assertEqual((cells, errors), ({}, ["connect/tcp: connect: no"]))
+
+
+class Comparing(unittest.TestCase):
+    """With the peers, and with what was."""
+
+    def test_only_peers_of_the_same_type_count(self):
+        """A pipe is no peer of a stream, a datagram neither."""
+        kinds = bench.TYPES["stream"]
+        figures = bench.Figures("Linux", "ns", {"a": {
+            "glass-stream": [8, 8, 8], "tcp": [10, 10, 10], "unix-stream": [16, 1, 20],
+            "pipe": [1, 1, 1], "unix-dgram": [1, 1, 1]}, "b": {"tcp": [1, 1, 1]}})
+        self.assertEqual(figures.best_peer("a", kinds), "tcp")
+        self.assertEqual(figures.ratio("a", kinds), 0.8)
+        self.assertIsNone(figures.ratio("b", kinds))
+
+    def test_a_cell_that_got_worse_fails(self):
+        """Six per cent are too many; a peer may do what it likes."""
+        then = {"a": {"glass-stream": [100, 1, 1], "tcp": [100, 1, 1]},
+                "b": {"glass-dgram": [100, 1, 1]}}
+        now = {"a": {"glass-stream": [106, 1, 1], "tcp": [300, 1, 1]},
+               "b": {"glass-dgram": [104, 1, 1]}}
+        status, said = check(then, now)
+        self.assertEqual(status, 1)
+        self.assertIn("FAILED a/glass-stream: 100 before, 106 now", said)
+        self.assertIn("1 cells more than 5 % worse", said)
+
+    def test_a_cell_that_got_better_passes(self):
+        """And is told."""
+        status, said = check({"a": {"glass-stream": [100, 1, 1]}},
+                             {"a": {"glass-stream": [90, 1, 1]}})
+        self.assertEqual(status, 0)
+        self.assertIn("better: a/glass-stream", said)
+
+    def test_a_cell_that_is_not_measured_fails(self):
+        """Unless only some were asked for."""
+        then = {"a": {"glass-stream": [100, 1, 1]}, "b": {"glass-dgram": [9, 1, 1]}}
+        now = {"b": {"glass-dgram": [9, 1, 1]}}
+        self.assertEqual(check(then, now)[0], 1)
+        self.assertEqual(check(then, now, partial=True)[0], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
