@@ -217,7 +217,7 @@ std::string remains()
 
 TEST_P(Race, EachCallAgainstEachOther)
 {
-	const int rounds = 2 * ktap::scale();
+	const int rounds = ktap::scale();
 	auto next = seed() * 1'000'003 + static_cast<std::uint64_t>(GetParam().type) * 1'009;
 	unsigned races = 0;
 
