@@ -105,6 +105,17 @@ static inline void sk_drops_inc(struct sock *sk)
 }
 #endif
 
+/* A frame's time stamps are asked for by all that its message asks for. */
+static inline void glass_tx_timestamp(struct sk_buff *skb,
+				      const struct sockcm_cookie *sockc)
+{
+#ifdef GLASS_HAVE_TX_TIMESTAMP_COOKIE
+	skb_setup_tx_timestamp(skb, sockc);
+#else
+	skb_setup_tx_timestamp(skb, sockc->tsflags);
+#endif
+}
+
 /* sock_i_uid() became sk_uid(). */
 #ifndef GLASS_HAVE_SK_UID
 static inline kuid_t sk_uid(const struct sock *sk)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "connected.h"
 
+#include <linux/net_tstamp.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/sockios.h>
@@ -10,6 +11,7 @@
 #include "glass.h"
 #include "memory.h"
 #include "socket.h"
+#include "stamp.h"
 #include "transport.h"
 
 /* SO_KEEPALIVE's times; as TCP has them. */
@@ -419,19 +421,20 @@ int glass_connected_set_rcvlowat(struct sock *sk, int value)
  * glass_connected_check_cmsg - look at the control messages of a send
  * @sk: the sender
  * @msg: the message
+ * @sockc: filled in; only the time stamps that it asks for count
  *
- * A connection has its way and its mark already, so what they ask for changes
- * nothing, as with TCP; but what is malformed is refused.
+ * A connection has its way and its mark already, so what else they ask for
+ * changes nothing, as with TCP; but what is malformed is refused.
  *
  * Context: process; no lock held.
  * Return: as glass_sk_cmsg_read().
  */
-int glass_connected_check_cmsg(struct sock *sk, struct msghdr *msg)
+int glass_connected_check_cmsg(struct sock *sk, struct msghdr *msg,
+			       struct sockcm_cookie *sockc)
 {
-	struct sockcm_cookie sockc;
 	struct glass_pktinfo info;
 
-	return glass_sk_cmsg_read(sk, msg, &info, &sockc);
+	return glass_sk_cmsg_read(sk, msg, &info, sockc);
 }
 
 /**
@@ -612,17 +615,23 @@ static int set_number(struct sock *sk, u32 *where, u32 min, u32 max,
 	return 0;
 }
 
-/* SO_REUSEPORT: the core gives it to INET sockets only. */
-static int set_reuseport(struct sock *sk, sockptr_t optval, unsigned int optlen)
+/*
+ * SO_TIMESTAMPING: the core counts the bytes of TCP only, so it does not know
+ * where to begin.
+ */
+static int set_timestamping(struct socket *sock, int optname, sockptr_t optval,
+			    unsigned int optlen)
 {
-	int value;
+	struct sock *sk = sock->sk;
+	u32 before = READ_ONCE(sk->sk_tsflags);
 	int err;
 
-	err = glass_option_read(&value, optval, optlen);
+	err = sock_setsockopt(sock, SOL_SOCKET, optname, optval, optlen);
 	if (err)
 		return err;
 	lock_sock(sk);
-	sk->sk_reuseport = !!value;
+	if (!(before & SOF_TIMESTAMPING_OPT_ID))
+		glass_stamp_reset_key(sk);
 	release_sock(sk);
 	return 0;
 }
@@ -642,12 +651,10 @@ int glass_connected_sock_setsockopt(struct socket *sock, int level,
 				    int optname, sockptr_t optval,
 				    unsigned int optlen)
 {
-	if (level != SOL_SOCKET)
-		return sock_common_setsockopt(sock, level, optname, optval,
-					      optlen);
-	if (optname == SO_REUSEPORT)
-		return set_reuseport(sock->sk, optval, optlen);
-	return sock_setsockopt(sock, level, optname, optval, optlen);
+	if (level == SOL_SOCKET && (optname == SO_TIMESTAMPING_OLD ||
+				    optname == SO_TIMESTAMPING_NEW))
+		return set_timestamping(sock, optname, optval, optlen);
+	return glass_sk_sock_setsockopt(sock, level, optname, optval, optlen);
 }
 
 /**
@@ -682,7 +689,7 @@ int glass_connected_setsockopt(struct sock *sk, int level, int optname,
 		return set_number(sk, &tp->keep_count, 1, GLASS_KEEP_COUNT_MAX,
 				  optval, optlen);
 	default:
-		return -ENOPROTOOPT;
+		return glass_sk_set_common(sk, level, optname, optval, optlen);
 	}
 }
 
@@ -725,7 +732,7 @@ int glass_connected_getsockopt(struct sock *sk, int level, int optname,
 		release_sock(sk);
 		return glass_option_write(&info, sizeof(info), optval, optlen);
 	default:
-		return -ENOPROTOOPT;
+		return glass_sk_get_common(sk, level, optname, optval, optlen);
 	}
 	return glass_option_write(&value, sizeof(value), optval, optlen);
 }

@@ -10,7 +10,8 @@
 #include "compat.h"
 
 /* for their sendmsg and recvmsg */
-int glass_connected_check_cmsg(struct sock *sk, struct msghdr *msg);
+int glass_connected_check_cmsg(struct sock *sk, struct msghdr *msg,
+			       struct sockcm_cookie *sockc);
 int glass_connected_may_send(struct sock *sk, const struct msghdr *msg,
 			     long *timeo);
 int glass_connected_may_receive(struct sock *sk, int flags);

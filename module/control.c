@@ -5,6 +5,7 @@
 #include <linux/ratelimit.h>
 #include <linux/skbuff.h>
 
+#include "errqueue.h"
 #include "glass.h"
 #include "input.h"
 #include "net.h"
@@ -51,7 +52,8 @@ static enum glass_drop control_echo(struct net *net, struct sk_buff *skb,
 /*
  * Another node lost a frame of ours: tell the socket that sent it, if it is
  * connected to where the frame went, and not otherwise: who guesses ports
- * should not guess an error.
+ * should not guess an error. Who wants the errors of all (GLASS_RECVERR) gets
+ * them with the names of those whom they are about, and can tell for itself.
  */
 static enum glass_drop control_unreachable(struct net *net,
 					   struct sk_buff *skb,
@@ -59,6 +61,14 @@ static enum glass_drop control_unreachable(struct net *net,
 					   unsigned int code)
 {
 	unsigned int offset = wire->hlen + sizeof(struct glass_control_hdr);
+	struct sock_extended_err ee = {
+		.ee_origin	= GLASS_EE_ORIGIN_CONTROL,
+		.ee_type	= GLASS_CONTROL_UNREACHABLE,
+	};
+	struct glass_addr offender = {
+		.node = wire->src_node,
+		.port = wire->src_port,
+	};
 	struct glass_addr src, dst;
 	struct glass_hdr lost;
 	struct sock *sk;
@@ -82,6 +92,9 @@ static enum glass_drop control_unreachable(struct net *net,
 	if (glass_is_transport(sk))
 		goto put_sk;
 	bh_lock_sock(sk);
+	ee.ee_code = code;
+	ee.ee_errno = code;
+	glass_errqueue_add(sk, &ee, &dst, &offender);
 	if (glass_addr_equal(&glass_sk(sk)->remote, &dst)) {
 		WRITE_ONCE(sk->sk_err, code);
 		sk_error_report(sk);

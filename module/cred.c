@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SO_PEERCRED: who is at the other end of a connection inside this namespace.
+ * SO_PEERCRED: who is at the other end of a connection inside this namespace;
+ * GLASS_SO_PASSCRED: who sent a message.
  *
  * As with AF_UNIX: the client learns who called listen(), the server who called
  * connect(), and what either becomes later changes nothing. Frames carry no
@@ -145,4 +146,116 @@ void glass_cred_learn_peer(struct sock *sk, const struct sk_buff *skb)
 	}
 	spin_unlock_bh(&from->lock);
 	sock_put(peer);
+}
+
+/* --- Messages: GLASS_SO_PASSCRED -------------------------------------------- */
+
+static struct glass_cred_cb *cred_cb(struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct glass_cred_cb) > SOCK_SKB_CB_OFFSET);
+	return (struct glass_cred_cb *)skb->cb;
+}
+
+/**
+ * glass_cred_attach - note who sends a message
+ * @skb: a frame on its way to one socket
+ * @is_mine: the calling process does, and the socket wants to know
+ *
+ * Whoever drops or reads the frame calls glass_cred_detach().
+ *
+ * Context: BH, on the way in.
+ */
+void glass_cred_attach(struct sk_buff *skb, bool is_mine)
+{
+	struct glass_cred_cb *cb = cred_cb(skb);
+
+	cb->pid = NULL;
+	if (!is_mine)
+		return;
+	cb->pid = get_pid(task_tgid(current));
+	cb->uid = current_euid();
+	cb->gid = current_egid();
+}
+
+/**
+ * glass_cred_detach - nobody will ask any more who sent a message
+ * @sk: the receiver
+ * @skb: the frame, not in a queue; somebody may be peeking at it
+ *
+ * Context: any but hard interrupt.
+ */
+void glass_cred_detach(struct sock *sk, struct sk_buff *skb)
+{
+	struct glass_cred_cb *cb = cred_cb(skb);
+	struct pid *pid;
+
+	if (!READ_ONCE(cb->pid))
+		return;
+	spin_lock_bh(&sk->sk_receive_queue.lock);
+	pid = cb->pid;
+	WRITE_ONCE(cb->pid, NULL);
+	spin_unlock_bh(&sk->sk_receive_queue.lock);
+	put_pid(pid);
+}
+
+static void cred_tell(struct msghdr *msg, struct pid *pid, kuid_t uid,
+		      kgid_t gid)
+{
+	struct glass_ucred cred = {
+		.pid = pid_vnr(pid),
+		.uid = from_kuid_munged(current_user_ns(), uid),
+		.gid = from_kgid_munged(current_user_ns(), gid),
+	};
+
+	put_cmsg(msg, SOL_GLASS, GLASS_CMSG_CRED, sizeof(cred), &cred);
+}
+
+/**
+ * glass_cred_tell_sender - tell the reader of a message who sent it
+ * @sk: the receiver
+ * @msg: gets a control message, if the reader wants one and it is known
+ * @skb: the frame
+ *
+ * Context: process.
+ */
+void glass_cred_tell_sender(struct sock *sk, struct msghdr *msg,
+			    struct sk_buff *skb)
+{
+	struct glass_cred_cb cb;
+
+	if (!READ_ONCE(glass_sk(sk)->wants_cred) ||
+	    !READ_ONCE(cred_cb(skb)->pid))
+		return;
+	spin_lock_bh(&sk->sk_receive_queue.lock);
+	cb = *cred_cb(skb);
+	get_pid(cb.pid);
+	spin_unlock_bh(&sk->sk_receive_queue.lock);
+	if (!cb.pid)
+		return;
+	cred_tell(msg, cb.pid, cb.uid, cb.gid);
+	put_pid(cb.pid);
+}
+
+/**
+ * glass_cred_tell_peer - tell the reader of a connection who is at its other end
+ * @sk: the socket
+ * @msg: gets a control message, if the reader wants one and it is known
+ *
+ * Context: process.
+ */
+void glass_cred_tell_peer(struct sock *sk, struct msghdr *msg)
+{
+	const struct cred *cred;
+	struct pid *pid;
+
+	if (!READ_ONCE(glass_sk(sk)->wants_cred))
+		return;
+	spin_lock(&sk->sk_peer_lock);
+	pid = get_pid(sk->sk_peer_pid);
+	cred = get_cred(sk->sk_peer_cred);
+	spin_unlock(&sk->sk_peer_lock);
+	if (pid && cred)
+		cred_tell(msg, pid, cred->euid, cred->egid);
+	put_pid(pid);
+	put_cred(cred);
 }

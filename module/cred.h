@@ -4,6 +4,8 @@
 #define GLASS_CRED_H
 
 #include <linux/skbuff.h>
+#include <linux/socket.h>
+#include <linux/uidgid.h>
 #include <linux/spinlock.h>
 #include <net/sock.h>
 
@@ -21,6 +23,23 @@ struct glass_cred {
 	const struct cred	*cred;
 };
 
+/**
+ * struct glass_cred_cb - skb->cb of a message in a receive queue
+ * @pid: who sent it, or NULL. The queue's lock; a reference is held
+ * @uid: its effective user
+ * @gid: its effective group
+ */
+struct glass_cred_cb {
+	struct pid	*pid;
+	kuid_t		uid;
+	kgid_t		gid;
+};
+
+void glass_cred_attach(struct sk_buff *skb, bool is_mine);
+void glass_cred_detach(struct sock *sk, struct sk_buff *skb);
+void glass_cred_tell_sender(struct sock *sk, struct msghdr *msg,
+			    struct sk_buff *skb);
+void glass_cred_tell_peer(struct sock *sk, struct msghdr *msg);
 void glass_cred_init(struct glass_cred *own);
 void glass_cred_set(struct glass_cred *own);
 void glass_cred_clear(struct glass_cred *own);

@@ -139,8 +139,9 @@ static bool dgram_peer_is_full(struct sock *sk)
 	rcu_read_lock();
 	route = glass_route_lookup(sock_net(sk), peer.node);
 	if (!IS_ERR(route) && route->is_local)
-		receiver = glass_port_lookup(sock_net(sk), sk->sk_protocol,
-					     &peer, route->ifindex);
+		receiver = glass_port_lookup_for(sock_net(sk), sk->sk_protocol,
+						 &peer, &local,
+						 route->ifindex);
 	rcu_read_unlock();
 	if (!receiver)
 		return false;
@@ -297,6 +298,30 @@ void glass_dgram_close(struct sock *sk, long timeout)
 }
 EXPORT_SYMBOL_GPL(glass_dgram_close);
 
+/* proto.init */
+static int glass_dgram_prot_init(struct sock *sk)
+{
+	/* For SO_REUSEPORT: see glass_sk_sock_setsockopt(). */
+	set_bit(SOCK_CUSTOM_SOCKOPT, &sk->sk_socket->flags);
+	return glass_dgram_sk_init(sk);
+}
+
+/* proto.get_port: with SO_REUSEPORT, it is one of a group from now on. */
+static int glass_dgram_get_port(struct sock *sk, unsigned short unused)
+{
+	int err;
+
+	err = glass_port_get(sk, unused);
+	if (err)
+		return err;
+	err = glass_port_join_group(sk);
+	if (err) {
+		sk->sk_prot->unhash(sk);
+		WRITE_ONCE(glass_sk(sk)->local.port, GLASS_PORT_ANY);
+	}
+	return err;
+}
+
 GLASS_SHIM_RECVMSG(glass_dgram_recvmsg);
 
 static struct proto glass_dgram_prot = {
@@ -304,7 +329,7 @@ static struct proto glass_dgram_prot = {
 	.owner		= THIS_MODULE,
 	.obj_size	= sizeof(struct glass_sock),
 	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
-	.init		= glass_dgram_sk_init,
+	.init		= glass_dgram_prot_init,
 	.destroy	= glass_dgram_sk_destroy,
 	.close		= glass_dgram_close,
 	.connect	= glass_dgram_connect,
@@ -318,7 +343,7 @@ static struct proto glass_dgram_prot = {
 	.backlog_rcv	= glass_dgram_backlog_rcv,
 	.hash		= glass_port_hash,
 	.unhash		= glass_port_unhash,
-	.get_port	= glass_port_get,
+	.get_port	= glass_dgram_get_port,
 };
 
 static struct proto_ops glass_dgram_ops __ro_after_init = {
@@ -334,11 +359,12 @@ static struct proto_ops glass_dgram_ops __ro_after_init = {
 	.gettstamp	= sock_gettstamp,
 	.listen		= sock_no_listen,
 	.shutdown	= glass_sk_shutdown,
-	.setsockopt	= sock_common_setsockopt,
+	.setsockopt	= glass_sk_sock_setsockopt,
 	.getsockopt	= sock_common_getsockopt,
 	.sendmsg	= glass_sk_sendmsg,
 	.recvmsg	= glass_sk_recvmsg,
 	.mmap		= sock_no_mmap,
+	.set_peek_off	= sk_set_peek_off,
 };
 
 static struct glass_protosw glass_dgram_protosw = {

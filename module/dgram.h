@@ -18,6 +18,7 @@ struct sock;
  * @max_payload: bytes of the longest message
  * @ifindex: the device
  * @is_local: the receiver is in this namespace: it can be asked
+ * @sockc: what the message asks for; only sending needs it
  */
 struct glass_dgram_way {
 	struct glass_flow	flow;
@@ -25,12 +26,14 @@ struct glass_dgram_way {
 	u32			max_payload;
 	int			ifindex;
 	bool			is_local;
+	struct sockcm_cookie	sockc;
 };
 
 /* dgram_io.c */
 int glass_dgram_find_way(struct sock *sk, const struct glass_addr *dst,
 			 const struct glass_pktinfo *info,
 			 struct glass_dgram_way *way);
+void glass_dgram_label(struct sk_buff *skb, const struct glass_dgram_way *way);
 struct sk_buff *glass_dgram_alloc(struct sock *sk, struct msghdr *msg,
 				  size_t len, u32 headroom, bool noblock);
 int glass_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);

@@ -5,6 +5,8 @@
 #include <linux/export.h>
 #include <linux/errqueue.h>
 
+#include "cred.h"
+#include "errqueue.h"
 #include "glass.h"
 #include "input.h"
 #include "net.h"
@@ -72,15 +74,18 @@ int glass_dgram_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 	enum glass_drop drop;
 
 	drop = dgram_queue(sk, skb);
-	if (drop)
+	if (drop) {
+		glass_cred_detach(sk, skb);
 		glass_drop(sock_net(sk), skb, drop);
+	}
 	return 0;
 }
 EXPORT_SYMBOL_GPL(glass_dgram_backlog_rcv);
 
 /* The reader has taken @skb off the queue: give its room back. */
-static void dgram_dequeued(struct sock *sk, const struct sk_buff *skb)
+static void dgram_dequeued(struct sock *sk, struct sk_buff *skb)
 {
+	glass_cred_detach(sk, skb);
 	if (is_charged_to_sender(skb))
 		atomic_sub(skb->truesize, &sk->sk_rmem_alloc);
 }
@@ -138,12 +143,17 @@ int glass_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 {
 	struct sk_buff *skb;
 	size_t copied;
-	int err;
+	int err, off;
 
-	if (flags & MSG_ERRQUEUE)
-		return sock_recv_errqueue(sk, msg, len, SOL_GLASS, 0);
+	if (flags & MSG_ERRQUEUE) {
+		err = glass_errqueue_recv(sk, msg, len);
+		/* Errors take room, too. */
+		glass_room_wake(sk);
+		return err;
+	}
 
-	skb = skb_recv_datagram(sk, flags, &err);
+	off = sk_peek_offset(sk, flags);
+	skb = __skb_recv_datagram(sk, &sk->sk_receive_queue, flags, &off, &err);
 	if (!skb) {
 		/* End of file does not block, so it needs no other answer. */
 		if (err == -EAGAIN && sk->sk_shutdown & RCV_SHUTDOWN)
@@ -151,20 +161,27 @@ int glass_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		return err;
 	}
 
-	copied = min_t(size_t, len, skb->len);
-	if (copied < skb->len)
+	/* Unless SO_PEEK_OFF is set, and this is a peek, it begins at 0. */
+	off = flags & MSG_PEEK ? max(off, 0) : 0;
+	copied = min_t(size_t, len, skb->len - off);
+	if (copied < skb->len - off)
 		msg->msg_flags |= MSG_TRUNC;
-	err = skb_copy_datagram_msg(skb, 0, msg, copied);
+	err = skb_copy_datagram_msg(skb, off, msg, copied);
 	if (!err) {
 		sock_recv_cmsgs(msg, sk, skb);
+		glass_cred_tell_sender(sk, msg, skb);
 		if (READ_ONCE(glass_sk(sk)->wants_pktinfo))
 			dgram_write_pktinfo(msg, skb);
 		dgram_write_source(msg, skb);
-		err = flags & MSG_TRUNC ? skb->len : copied;
+		err = flags & MSG_TRUNC ? skb->len - off : copied;
+		if (flags & MSG_PEEK)
+			sk_peek_offset_fwd(sk, copied);
 	}
 
-	if (!(flags & MSG_PEEK))
+	if (!(flags & MSG_PEEK)) {
+		sk_peek_offset_bwd(sk, skb->len);
 		dgram_dequeued(sk, skb);
+	}
 	glass_pages_consume(skb);
 	/* After the free, which uncharged a frame that was ours to pay. */
 	if (!(flags & MSG_PEEK))
@@ -224,6 +241,7 @@ int glass_dgram_find_way(struct sock *sk, const struct glass_addr *dst,
 		.mark		= READ_ONCE(sk->sk_mark),
 		.priority	= READ_ONCE(sk->sk_priority),
 		.protocol	= sk->sk_protocol,
+		.no_csum	= sk->sk_no_check_tx,
 	};
 	if (info) {
 		if (info->ifindex && way->flow.bound_dev_if &&
@@ -263,12 +281,11 @@ int glass_dgram_find_way(struct sock *sk, const struct glass_addr *dst,
 static int dgram_find_way(struct sock *sk, struct msghdr *msg, size_t len,
 			  struct glass_dgram_way *way)
 {
-	struct sockcm_cookie sockc;
 	struct glass_pktinfo info;
 	struct glass_addr dst;
 	int err;
 
-	err = glass_sk_cmsg_read(sk, msg, &info, &sockc);
+	err = glass_sk_cmsg_read(sk, msg, &info, &way->sockc);
 	if (err)
 		return err;
 
@@ -287,7 +304,7 @@ static int dgram_find_way(struct sock *sk, struct msghdr *msg, size_t len,
 	else
 		err = -ENOTCONN;
 	release_sock(sk);
-	way->flow.mark = sockc.mark;
+	way->flow.mark = way->sockc.mark;
 	if (!err && len > way->max_payload)
 		err = -EMSGSIZE;
 	return err;
@@ -296,8 +313,9 @@ static int dgram_find_way(struct sock *sk, struct msghdr *msg, size_t len,
 static struct sock *dgram_receiver(struct sock *sk,
 				   const struct glass_dgram_way *way)
 {
-	return glass_port_lookup(sock_net(sk), way->flow.protocol,
-				 &way->flow.dst, way->ifindex);
+	return glass_port_lookup_for(sock_net(sk), way->flow.protocol,
+				     &way->flow.dst, &way->flow.src,
+				     way->ifindex);
 }
 
 /*
@@ -346,6 +364,23 @@ static void dgram_watch_peer(struct sock *sk, const struct glass_dgram_way *way)
 		sk->sk_write_space(sk);
 	release_sock(sk);
 	sock_put(receiver);
+}
+
+/**
+ * glass_dgram_label - when a message is to go, and what its sender wants to hear
+ * @skb: the frame, charged to its sender
+ * @way: its way
+ *
+ * For SO_TXTIME and SO_TIMESTAMPING: a queueing discipline and the device look
+ * at it.
+ *
+ * Context: process; once for each message.
+ */
+void glass_dgram_label(struct sk_buff *skb, const struct glass_dgram_way *way)
+{
+	skb_set_delivery_type_by_clockid(skb, way->sockc.transmit_time,
+					 skb->sk->sk_clockid);
+	glass_tx_timestamp(skb, &way->sockc);
 }
 
 /* All of a message that does not fit into the head, in pages of the core's. */
@@ -491,7 +526,7 @@ static int dgram_autobind(struct sock *sk, struct glass_flow *flow)
  */
 int glass_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 {
-	struct glass_dgram_way way;
+	struct glass_dgram_way way = {};
 	struct sk_buff *skb;
 	int err;
 
@@ -499,14 +534,15 @@ int glass_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		return -EPIPE;
 	err = dgram_find_way(sk, msg, len, &way);
 	if (err)
-		return err;
+		goto refused;
 	if (way.is_local)
 		skb = dgram_alloc_local(sk, msg, len, &way);
 	else
 		skb = glass_dgram_alloc(sk, msg, len, way.headroom,
 					msg->msg_flags & MSG_DONTWAIT);
-	if (IS_ERR(skb))
-		return PTR_ERR(skb);
+	err = PTR_ERR_OR_ZERO(skb);
+	if (err)
+		goto refused;
 
 	/* Not before: a refused message leaves an unbound socket unbound. */
 	err = dgram_autobind(sk, &way.flow);
@@ -514,7 +550,12 @@ int glass_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		kfree_skb(skb);
 		return err;
 	}
+	glass_dgram_label(skb, &way);
 	err = glass_output(sock_net(sk), skb, &way.flow);
-	return err ? err : len;
+	if (!err)
+		return len;
+refused:
+	glass_sk_refused(sk, msg, err, way.max_payload);
+	return err;
 }
 EXPORT_SYMBOL_GPL(glass_dgram_sendmsg);

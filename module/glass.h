@@ -65,6 +65,8 @@
  * @tap: the entry in the tap table, or NULL; guarded by that table's lock
  * @wants_pktinfo: GLASS_PKTINFO is set. Socket lock to write; read locklessly
  * @has_header: GLASS_HDRINCL is set. Socket lock to write; read locklessly
+ * @wants_errors: GLASS_RECVERR is set. Socket lock to write; read locklessly
+ * @wants_cred: GLASS_SO_PASSCRED is set. Socket lock to write; read locklessly
  * @room_watch: this socket's place in the room of the receiver it found full;
  *	guarded by that room's lock
  * @room_watched: whose room that is, or NULL. Set under the socket lock and
@@ -81,6 +83,8 @@ struct glass_sock {
 	struct glass_tap		*tap;
 	bool				wants_pktinfo;
 	bool				has_header;
+	bool				wants_errors;
+	bool				wants_cred;
 	struct wait_queue_entry		room_watch;
 	struct glass_port		*room_watched;
 };

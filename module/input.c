@@ -6,9 +6,11 @@
 #include <net/checksum.h>
 
 #include "control.h"
+#include "cred.h"
 #include "dev.h"
 #include "glass.h"
 #include "net.h"
+#include "output.h"
 #include "trace.h"
 #include "wire.h"
 
@@ -97,7 +99,8 @@ static enum glass_drop input_check(struct sk_buff *skb, struct glass_wire *wire)
 		return GLASS_DROP_MEMORY;
 	if (pskb_trim(skb, wire->hlen + wire->len))
 		return GLASS_DROP_MEMORY;
-	if (!input_checksum_ok(skb, own->is_attached))
+	if (!(wire->flags & GLASS_HDR_F_NO_CSUM) &&
+	    !input_checksum_ok(skb, own->is_attached))
 		return GLASS_DROP_CHECKSUM;
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 
@@ -171,14 +174,21 @@ enum glass_drop glass_input_deliver(struct sock *sk, struct sk_buff *skb,
 /*
  * The backlog is bounded for frames that nobody pays for. A frame charged to
  * its sender is never refused for room: its sender's buffer is the bound.
+ * @is_mine: the calling process sends it.
  */
-static enum glass_drop input_deliver(struct sock *sk, struct sk_buff *skb)
+static enum glass_drop input_deliver(struct sock *sk, struct sk_buff *skb,
+				     bool is_mine)
 {
 	unsigned int limit = READ_ONCE(sk->sk_rcvbuf);
+	enum glass_drop drop;
 
 	if (skb->destructor == sock_wfree)
 		limit = UINT_MAX;
-	return glass_input_deliver(sk, skb, limit);
+	glass_cred_attach(skb, is_mine && READ_ONCE(glass_sk(sk)->wants_cred));
+	drop = glass_input_deliver(sk, skb, limit);
+	if (drop)
+		glass_cred_detach(sk, skb);
+	return drop;
 }
 
 /**
@@ -198,15 +208,20 @@ enum glass_drop glass_input_to_socket(struct net *net, struct sk_buff *skb,
 		.port = wire->dst_port,
 	};
 	enum glass_drop drop = GLASS_DROP_FILTER;
+	struct glass_addr src = {
+		.node = wire->src_node,
+		.port = wire->src_port,
+	};
 	struct sock *sk;
 
-	sk = glass_port_lookup(net, wire->protocol, &dst, skb->dev->ifindex);
+	sk = glass_port_lookup_for(net, wire->protocol, &dst, &src,
+				   skb->dev->ifindex);
 	if (!sk) {
 		glass_control_refuse(net, skb, wire);
 		return GLASS_DROP_PORT;
 	}
 	if (!sk_filter_trim_cap(sk, skb, wire->hlen))
-		drop = input_deliver(sk, skb);
+		drop = input_deliver(sk, skb, glass_output_is_mine(skb));
 	sock_put(sk);
 	return drop;
 }
@@ -242,7 +257,7 @@ static void tap_deliver(struct sock *sk, struct sk_buff *skb,
 	struct sk_buff *copy = skb_clone(skb, GFP_ATOMIC);
 
 	if (copy && !sk_filter_trim_cap(sk, copy, wire->hlen) &&
-	    !input_deliver(sk, copy))
+	    !input_deliver(sk, copy, glass_output_is_mine(skb)))
 		return;
 	glass_stats_inc(sock_net(sk), GLASS_MIB_RAW_DROPS);
 	kfree_skb(copy);

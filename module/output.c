@@ -9,6 +9,25 @@
 #include "trace.h"
 #include "wire.h"
 
+/* The frame that is being handed to a device on this CPU. BH disabled. */
+static DEFINE_PER_CPU(const struct sk_buff *, output_frame_now);
+
+/**
+ * glass_output_is_mine - is it the calling process that sends this frame?
+ * @skb: a frame that has come in
+ *
+ * It is when the frame was delivered in the call that sends it. Who runs a
+ * queueing discipline sends other people's frames too; those are not its own.
+ *
+ * Context: BH disabled.
+ * Return: whether it is; false also if nobody can tell.
+ */
+bool glass_output_is_mine(const struct sk_buff *skb)
+{
+	return !in_serving_softirq() && !in_hardirq() &&
+	       this_cpu_read(output_frame_now) == skb;
+}
+
 /**
  * glass_output_headroom - what a frame needs in front of its payload
  * @route: the way it will take
@@ -68,17 +87,23 @@ static void output_glass_header(struct sk_buff *skb,
 		.protocol	= flow->protocol,
 	};
 
+	if (flow->no_csum && glass_wire_may_omit_sum(flow->protocol))
+		wire.flags |= GLASS_HDR_F_NO_CSUM;
 	skb_push(skb, sizeof(struct glass_hdr));
 	glass_wire_encode((struct glass_hdr *)skb->data, &wire);
 }
 
-/* @skb begins with the Glass header. A sum that is there is left alone. */
+/*
+ * @skb begins with the Glass header. A sum that is there is left alone, and one
+ * that is not to be there too.
+ */
 static int output_link_header(struct sk_buff *skb,
 			      const struct glass_route *route)
 {
 	struct net_device *dev = route->dev;
 	const u8 *lladdr = route->is_local ? dev->dev_addr : route->lladdr;
-	bool has_sum = ((struct glass_hdr *)skb->data)->csum;
+	const struct glass_hdr *hdr = (struct glass_hdr *)skb->data;
+	bool is_summed = hdr->csum || hdr->flags & GLASS_HDR_F_NO_CSUM;
 
 	skb_reset_network_header(skb);
 	skb->dev = dev;
@@ -88,7 +113,7 @@ static int output_link_header(struct sk_buff *skb,
 		return -EINVAL;
 	skb_reset_mac_header(skb);
 
-	return has_sum ? 0 : output_checksum(skb, dev);
+	return is_summed ? 0 : output_checksum(skb, dev);
 }
 
 /**
@@ -115,16 +140,23 @@ const struct glass_route *glass_output_route(struct net *net,
 static int output_xmit(struct net *net, struct sk_buff *skb, u32 len,
 		       bool is_clear)
 {
+	const struct sk_buff *outer;
 	int err;
 
 	glass_stats_inc(net, GLASS_MIB_OUT_FRAMES);
 	glass_stats_add(net, GLASS_MIB_OUT_BYTES, len);
 	trace_glass_pkt_send(net, skb);
+	local_bh_disable();
+	outer = this_cpu_read(output_frame_now);
+	this_cpu_write(output_frame_now, skb);
 	if (is_clear) {
 		glass_dev_transmit(skb, skb->dev);
-		return 0;
+		err = 0;
+	} else {
+		err = dev_queue_xmit(skb);
 	}
-	err = dev_queue_xmit(skb);
+	this_cpu_write(output_frame_now, outer);
+	local_bh_enable();
 	if (likely(!err))
 		return 0;
 	glass_stats_inc(net, GLASS_MIB_OUT_DEVICE_DROPS);

@@ -17,6 +17,7 @@
  * @mark: of the frame (SO_MARK)
  * @priority: likewise (SO_PRIORITY)
  * @protocol: GLASS_PROTO_*
+ * @no_csum: leave the checksum out (SO_NO_CHECK), where the protocol may
  * @proto_hlen: bytes at the front of the payload that are the protocol's own
  *	header, a multiple of 4
  */
@@ -29,8 +30,10 @@ struct glass_flow {
 	u32			priority;
 	u8			protocol;
 	u8			proto_hlen;
+	bool			no_csum;
 };
 
+bool glass_output_is_mine(const struct sk_buff *skb);
 u32 glass_output_headroom(const struct glass_route *route);
 u32 glass_output_max_payload(const struct glass_route *route);
 const struct glass_route *glass_output_route(struct net *net,

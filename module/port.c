@@ -2,9 +2,11 @@
 #include "port.h"
 
 #include <linux/export.h>
+#include <linux/jhash.h>
 #include <linux/random.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
+#include <net/netns/hash.h>
 #include <net/sock_reuseport.h>
 
 #include "glass.h"
@@ -412,6 +414,36 @@ struct sock *glass_port_lookup(struct net *net, u8 protocol,
 			       const struct glass_addr *addr, int ifindex)
 {
 	return port_lookup(net, protocol, addr, ifindex, false);
+}
+
+/**
+ * glass_port_lookup_for - find who gets a message; of a group, one of it
+ * @net: as for glass_port_lookup()
+ * @protocol: likewise
+ * @addr: likewise
+ * @src: who sends it: the same sender's go to the same member of a group
+ * @ifindex: likewise
+ *
+ * Who asks before a message is sent and who asks when it comes are told the
+ * same, as long as nobody joins or leaves the group.
+ *
+ * Context: any but hard interrupt.
+ * Return: the socket with a reference, or NULL.
+ */
+struct sock *glass_port_lookup_for(struct net *net, u8 protocol,
+				   const struct glass_addr *addr,
+				   const struct glass_addr *src, int ifindex)
+{
+	struct sock *sk;
+
+	rcu_read_lock();
+	sk = port_lookup(net, protocol, addr, ifindex, false);
+	if (sk && rcu_access_pointer(sk->sk_reuseport_cb))
+		sk = glass_port_select(sk, jhash_3words(src->node, src->port,
+							addr->port,
+							net_hash_mix(net)));
+	rcu_read_unlock();
+	return sk;
 }
 
 /**

@@ -67,6 +67,9 @@ int glass_port_hash(struct sock *sk);
 void glass_port_unhash(struct sock *sk);
 struct sock *glass_port_lookup(struct net *net, u8 protocol,
 			       const struct glass_addr *addr, int ifindex);
+struct sock *glass_port_lookup_for(struct net *net, u8 protocol,
+				   const struct glass_addr *addr,
+				   const struct glass_addr *src, int ifindex);
 struct sock *glass_port_lookup_listener(struct net *net, u8 protocol,
 					const struct glass_addr *addr,
 					int ifindex);

@@ -3,6 +3,7 @@
 
 #include <linux/module.h>
 
+#include "cred.h"
 #include "dgram.h"
 #include "glass.h"
 #include "net.h"
@@ -21,6 +22,7 @@ static int glass_raw_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 	    atomic_read(&sk->sk_rmem_alloc) >= READ_ONCE(sk->sk_rcvbuf)) {
 		sk_drops_inc(sk);
 		glass_stats_inc(sock_net(sk), GLASS_MIB_RAW_DROPS);
+		glass_cred_detach(sk, skb);
 		kfree_skb_reason(skb, SKB_DROP_REASON_SOCKET_RCVBUFF);
 		return 0;
 	}
@@ -36,12 +38,11 @@ static int glass_raw_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 static int raw_find_way(struct sock *sk, struct msghdr *msg,
 			struct glass_dgram_way *way)
 {
-	struct sockcm_cookie sockc;
 	struct glass_pktinfo info;
 	struct glass_addr dst;
 	int err;
 
-	err = glass_sk_cmsg_read(sk, msg, &info, &sockc);
+	err = glass_sk_cmsg_read(sk, msg, &info, &way->sockc);
 	if (!err && msg->msg_namelen)
 		err = glass_addr_read(&dst, msg->msg_name, msg->msg_namelen);
 	if (err)
@@ -55,7 +56,7 @@ static int raw_find_way(struct sock *sk, struct msghdr *msg,
 	else
 		err = glass_dgram_find_way(sk, &dst, &info, way);
 	release_sock(sk);
-	way->flow.mark = sockc.mark;
+	way->flow.mark = way->sockc.mark;
 
 	/* On the wire there are no wildcards; 0 is nobody's port. */
 	if (way->flow.dst.port == GLASS_PORT_ANY)
@@ -79,21 +80,27 @@ static int glass_raw_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		return -EINVAL;
 	err = raw_find_way(sk, msg, &way);
 	if (err)
-		return err;
+		goto refused;
 	if (has_header)
 		way.max_payload += sizeof(struct glass_hdr);
+	err = -EMSGSIZE;
 	if (len > way.max_payload)
-		return -EMSGSIZE;
+		goto refused;
 
 	skb = glass_dgram_alloc(sk, msg, len, way.headroom,
 				msg->msg_flags & MSG_DONTWAIT);
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
+	glass_dgram_label(skb, &way);
 	if (has_header)
 		err = glass_output_raw(sock_net(sk), skb, &way.flow);
 	else
 		err = glass_output(sock_net(sk), skb, &way.flow);
-	return err ? err : len;
+	if (!err)
+		return len;
+refused:
+	glass_sk_refused(sk, msg, err, way.max_payload);
+	return err;
 }
 
 /* proto.connect: name the only peer; its port may be a wildcard. */

@@ -8,9 +8,12 @@
 #include <linux/module.h>
 
 #include "connected.h"
+#include "cred.h"
+#include "errqueue.h"
 #include "memory.h"
 #include "protosw.h"
 #include "socket.h"
+#include "stamp.h"
 #include "transport.h"
 
 /* --- Sending --------------------------------------------------------------- */
@@ -47,10 +50,12 @@ static int glass_seqpacket_sendmsg(struct sock *sk, struct msghdr *msg,
 				   size_t len)
 {
 	struct glass_transport *tp = glass_tp(sk);
+	struct sockcm_cookie sockc;
+	u32 max = 0;
 	long timeo;
 	int err;
 
-	err = glass_connected_check_cmsg(sk, msg);
+	err = glass_connected_check_cmsg(sk, msg, &sockc);
 	if (err)
 		return err;
 
@@ -61,8 +66,8 @@ static int glass_seqpacket_sendmsg(struct sock *sk, struct msghdr *msg,
 		if (err)
 			goto out;
 		err = -EMSGSIZE;
-		if (len + sizeof(struct glass_record_hdr) >
-		    min_t(u32, READ_ONCE(sk->sk_sndbuf), tp->peer_max_record))
+		max = min_t(u32, READ_ONCE(sk->sk_sndbuf), tp->peer_max_record);
+		if (len + sizeof(struct glass_record_hdr) > max)
 			goto out;
 		/* One message may go beyond the buffer, by its own size. */
 		if (sk_stream_memory_free(sk)) {
@@ -77,10 +82,14 @@ static int glass_seqpacket_sendmsg(struct sock *sk, struct msghdr *msg,
 		if (err)
 			goto out;
 	}
+	if (!err)
+		glass_stamp_mark(sk, &sockc);
 	glass_tx_push(sk, false);
 	if (!err)
 		err = len;
 out:
+	glass_sk_refused(sk, msg, err,
+			 max - min_t(u32, max, sizeof(struct glass_record_hdr)));
 	if (err == -EPIPE)
 		err = sock_error(sk) ?: -EPIPE;
 	release_sock(sk);
@@ -90,10 +99,11 @@ out:
 /* --- Receiving ------------------------------------------------------------- */
 
 /*
- * Is the first message there, all of it? If so, its header is in @flags_len. A
- * length that the peer was told not to send ends the connection.
+ * Is the message that begins after @pos unread bytes there, all of it? If so,
+ * its header is in @flags_len. A length that the peer was told not to send ends
+ * the connection.
  */
-static bool record_is_complete(struct sock *sk, u32 *flags_len)
+static bool record_is_complete(struct sock *sk, u32 pos, u32 *flags_len)
 {
 	struct glass_transport *tp = glass_tp(sk);
 	struct glass_record_hdr hdr;
@@ -101,10 +111,10 @@ static bool record_is_complete(struct sock *sk, u32 *flags_len)
 	struct iov_iter iter;
 	u32 len;
 
-	if (tp->unread < sizeof(hdr))
+	if (tp->unread - pos < sizeof(hdr))
 		return false;
 	iov_iter_kvec(&iter, ITER_DEST, &kvec, 1, sizeof(hdr));
-	glass_rx_copy(sk, 0, &iter, sizeof(hdr));
+	glass_rx_copy(sk, pos, &iter, sizeof(hdr));
 	*flags_len = be32_to_cpu(hdr.flags_len);
 	len = *flags_len & GLASS_RECORD_LEN;
 	if (len + sizeof(hdr) > tp->window_floor &&
@@ -113,49 +123,93 @@ static bool record_is_complete(struct sock *sk, u32 *flags_len)
 		glass_transport_reset(sk, EPROTO);
 		return false;
 	}
-	return tp->unread - sizeof(hdr) >= len;
+	return tp->unread - pos - sizeof(hdr) >= len;
 }
 
-/* Read the first message, which is complete. Socket lock held. */
-static int record_take(struct sock *sk, struct msghdr *msg, size_t len,
-		       int flags, u32 flags_len)
+/**
+ * struct record_read - a message that is read
+ * @pos: of the unread bytes, how many are before its header
+ * @peek_off: of its own bytes, how many to pass over (SO_PEEK_OFF)
+ * @flags_len: its header
+ * @time: when its last byte came
+ */
+struct record_read {
+	u32	pos;
+	u32	peek_off;
+	u32	flags_len;
+	ktime_t	time;
+};
+
+/*
+ * Find the message to read: the first one, or the one that SO_PEEK_OFF has come
+ * to, as AF_UNIX counts. Returns whether it is complete. Socket lock held.
+ */
+static bool record_find(struct sock *sk, int flags, struct record_read *call)
 {
-	u32 record_len = flags_len & GLASS_RECORD_LEN;
-	u32 copied = min_t(size_t, len, record_len);
+	u32 len;
+
+	call->pos = 0;
+	call->peek_off = 0;
+	if (flags & MSG_PEEK)
+		call->peek_off = max(sk_peek_offset(sk, flags), 0);
+	while (record_is_complete(sk, call->pos, &call->flags_len)) {
+		len = call->flags_len & GLASS_RECORD_LEN;
+		if (!call->peek_off || call->peek_off < len)
+			return true;
+		call->peek_off -= len;
+		call->pos += sizeof(struct glass_record_hdr) + len;
+	}
+	return false;
+}
+
+/* Read the message that was found. Socket lock held. */
+static int record_take(struct sock *sk, struct msghdr *msg, size_t len,
+		       int flags, struct record_read *call)
+{
+	u32 begin = call->pos + sizeof(struct glass_record_hdr);
+	u32 record_len = call->flags_len & GLASS_RECORD_LEN;
+	u32 left = record_len - call->peek_off;
+	u32 copied = min_t(size_t, len, left);
 	int err;
 
-	err = glass_rx_copy(sk, sizeof(struct glass_record_hdr), &msg->msg_iter,
-			    copied);
+	err = glass_rx_copy(sk, begin + call->peek_off, &msg->msg_iter, copied);
+	if (glass_stamp_is_wanted(sk))
+		call->time = glass_rx_time(sk, begin + record_len - 1);
 	/* A bad buffer costs the message, as with all that have boundaries. */
 	if (!(flags & MSG_PEEK)) {
+		sk_peek_offset_bwd(sk, record_len);
 		glass_rx_skip(sk, sizeof(struct glass_record_hdr) + record_len);
 		glass_connected_has_read(sk);
 	}
 	if (err)
 		return err;
-	if (copied < record_len)
+	if (flags & MSG_PEEK)
+		sk_peek_offset_fwd(sk, copied);
+	if (copied < left)
 		msg->msg_flags |= MSG_TRUNC;
-	if (flags_len & GLASS_RECORD_EOR)
+	if (call->flags_len & GLASS_RECORD_EOR)
 		msg->msg_flags |= MSG_EOR;
-	return flags & MSG_TRUNC ? record_len : copied;
+	return flags & MSG_TRUNC ? left : copied;
 }
 
 /* proto.recvmsg. Process context, may sleep; no lock held. */
 static int glass_seqpacket_recvmsg(struct sock *sk, struct msghdr *msg,
 				   size_t len, int flags)
 {
-	u32 flags_len;
+	struct record_read call = {};
+	bool is_read = false;
 	long timeo;
 	int err;
 
 	if (flags & MSG_ERRQUEUE)
-		return sock_recv_errqueue(sk, msg, len, SOL_GLASS, 0);
+		return glass_errqueue_recv(sk, msg, len);
 
 	lock_sock(sk);
 	timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	for (;;) {
-		if (record_is_complete(sk, &flags_len)) {
-			err = record_take(sk, msg, len, flags, flags_len);
+		if (record_find(sk, flags, &call)) {
+			err = record_take(sk, msg, len, flags, &call);
+			is_read = err >= 0;
 			break;
 		}
 		err = glass_connected_may_receive(sk, flags);
@@ -170,6 +224,10 @@ static int glass_seqpacket_recvmsg(struct sock *sk, struct msghdr *msg,
 			break;
 	}
 	release_sock(sk);
+	if (is_read) {
+		glass_stamp_tell(sk, msg, call.time);
+		glass_cred_tell_peer(sk, msg);
+	}
 	return err;
 }
 
@@ -182,7 +240,7 @@ static bool seqpacket_is_readable(struct sock *sk)
 	if (!READ_ONCE(glass_tp(sk)->unread))
 		return false;
 	lock_sock(sk);
-	is_complete = record_is_complete(sk, &flags_len);
+	is_complete = record_is_complete(sk, 0, &flags_len);
 	release_sock(sk);
 	return is_complete;
 }
@@ -199,7 +257,7 @@ static int seqpacket_unread(struct sock *sk)
 {
 	u32 flags_len;
 
-	return record_is_complete(sk, &flags_len) ?
+	return record_is_complete(sk, 0, &flags_len) ?
 	       flags_len & GLASS_RECORD_LEN : 0;
 }
 
@@ -255,6 +313,7 @@ static struct proto_ops glass_seqpacket_ops __ro_after_init = {
 	.recvmsg	= glass_sk_recvmsg,
 	.mmap		= sock_no_mmap,
 	.splice_eof	= glass_connected_splice_eof,
+	.set_peek_off	= sk_set_peek_off,
 };
 
 static struct glass_protosw glass_seqpacket_protosw = {

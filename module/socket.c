@@ -7,6 +7,7 @@
 #include <linux/uaccess.h>
 #include <net/net_namespace.h>
 
+#include "errqueue.h"
 #include "glass.h"
 #include "net.h"
 #include "room.h"
@@ -267,6 +268,45 @@ int glass_sk_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 EXPORT_SYMBOL_GPL(glass_sk_recvmsg);
 
 /**
+ * glass_sk_refused - a send was refused: the error queue may want to know
+ * @sk: the sender
+ * @msg: the message
+ * @err: why, a negative errno, or anything else: nothing happens
+ * @info: of -EMSGSIZE: how many bytes would have been taken
+ *
+ * Only what the way or the receiver is the reason of is told. What is wrong with
+ * the call itself, or may be right a moment later, is not.
+ *
+ * Context: process.
+ */
+void glass_sk_refused(struct sock *sk, const struct msghdr *msg, int err,
+		      u32 info)
+{
+	struct sock_extended_err ee = {
+		.ee_errno	= -err,
+		.ee_origin	= SO_EE_ORIGIN_LOCAL,
+	};
+	struct glass_addr dst;
+
+	switch (err) {
+	case -EMSGSIZE:
+		ee.ee_info = info;
+		break;
+	case -ECONNREFUSED:
+	case -EHOSTUNREACH:
+	case -ENETDOWN:
+	case -EPERM:
+		break;
+	default:
+		return;
+	}
+	if (!msg->msg_namelen ||
+	    glass_addr_read(&dst, msg->msg_name, msg->msg_namelen))
+		dst = glass_addr_peek(&glass_sk(sk)->remote);
+	glass_errqueue_add(sk, &ee, &dst, NULL);
+}
+
+/**
  * glass_sk_cmsg_read - read what a sender's control messages ask for
  * @sk: the sender
  * @msg: the message
@@ -388,11 +428,103 @@ int glass_sk_get_flag(bool flag, char __user *optval, int __user *optlen)
 	return glass_option_write(&value, sizeof(value), optval, optlen);
 }
 
+/* Where the truth values are kept that sockets of all types have, or NULL. */
+static bool *sk_common_flag(struct sock *sk, int level, int optname)
+{
+	if (level != SOL_GLASS)
+		return NULL;
+	switch (optname) {
+	case GLASS_RECVERR:
+		return &glass_sk(sk)->wants_errors;
+	case GLASS_SO_PASSCRED:
+		return &glass_sk(sk)->wants_cred;
+	default:
+		return NULL;
+	}
+}
+
+/**
+ * glass_sk_set_common - setsockopt(2) of what all types have
+ * @sk: the socket
+ * @level: SOL_GLASS; no other level has any option
+ * @optname: GLASS_RECVERR, GLASS_SO_PASSCRED
+ * @optval: its value
+ * @optlen: bytes of it
+ *
+ * Context: process, may sleep; no lock held.
+ * Return: 0, -ENOPROTOOPT, or as glass_sk_set_flag().
+ */
+int glass_sk_set_common(struct sock *sk, int level, int optname,
+			sockptr_t optval, unsigned int optlen)
+{
+	bool *flag = sk_common_flag(sk, level, optname);
+
+	return flag ? glass_sk_set_flag(sk, flag, optval, optlen) :
+		      -ENOPROTOOPT;
+}
+
+/**
+ * glass_sk_get_common - getsockopt(2) of what all types have
+ * @sk: the socket
+ * @level: as for glass_sk_set_common()
+ * @optname: likewise
+ * @optval: where its value goes
+ * @optlen: where its size goes
+ *
+ * Context: process, may sleep; no lock held.
+ * Return: 0, -ENOPROTOOPT, or as glass_sk_get_flag().
+ */
+int glass_sk_get_common(struct sock *sk, int level, int optname,
+			char __user *optval, int __user *optlen)
+{
+	const bool *flag = sk_common_flag(sk, level, optname);
+
+	return flag ? glass_sk_get_flag(READ_ONCE(*flag), optval, optlen) :
+		      -ENOPROTOOPT;
+}
+
+/* SO_REUSEPORT: the core gives it to INET sockets only. */
+static int set_reuseport(struct sock *sk, sockptr_t optval, unsigned int optlen)
+{
+	int value;
+	int err;
+
+	err = glass_option_read(&value, optval, optlen);
+	if (err)
+		return err;
+	lock_sock(sk);
+	sk->sk_reuseport = !!value;
+	release_sock(sk);
+	return 0;
+}
+
+/**
+ * glass_sk_sock_setsockopt - proto_ops.setsockopt of who has SO_REUSEPORT
+ * @sock: the socket; SOCK_CUSTOM_SOCKOPT brings SOL_SOCKET here, too
+ * @level: SOL_SOCKET, or one that the transport knows
+ * @optname: the option
+ * @optval: its value
+ * @optlen: bytes of it
+ *
+ * Context: process, may sleep.
+ * Return: 0 or a negative errno.
+ */
+int glass_sk_sock_setsockopt(struct socket *sock, int level, int optname,
+			     sockptr_t optval, unsigned int optlen)
+{
+	if (level != SOL_SOCKET)
+		return sock_common_setsockopt(sock, level, optname, optval,
+					      optlen);
+	if (optname == SO_REUSEPORT)
+		return set_reuseport(sock->sk, optval, optlen);
+	return sock_setsockopt(sock, level, optname, optval, optlen);
+}
+
 /**
  * glass_sk_setsockopt - setsockopt(2) above SOL_SOCKET
  * @sk: the socket
  * @level: SOL_GLASS; no other level has any option
- * @optname: GLASS_PKTINFO
+ * @optname: GLASS_PKTINFO, or as for glass_sk_set_common()
  * @optval: its value
  * @optlen: bytes of it
  *
@@ -405,7 +537,7 @@ int glass_sk_setsockopt(struct sock *sk, int level, int optname,
 	if (level == SOL_GLASS && optname == GLASS_PKTINFO)
 		return glass_sk_set_flag(sk, &glass_sk(sk)->wants_pktinfo,
 					 optval, optlen);
-	return -ENOPROTOOPT;
+	return glass_sk_set_common(sk, level, optname, optval, optlen);
 }
 EXPORT_SYMBOL_GPL(glass_sk_setsockopt);
 
@@ -413,7 +545,7 @@ EXPORT_SYMBOL_GPL(glass_sk_setsockopt);
  * glass_sk_getsockopt - getsockopt(2) above SOL_SOCKET
  * @sk: the socket
  * @level: SOL_GLASS; no other level has any option
- * @optname: GLASS_PKTINFO
+ * @optname: GLASS_PKTINFO, or as for glass_sk_set_common()
  * @optval: where its value goes
  * @optlen: where its size goes
  *
@@ -426,6 +558,6 @@ int glass_sk_getsockopt(struct sock *sk, int level, int optname,
 	if (level == SOL_GLASS && optname == GLASS_PKTINFO)
 		return glass_sk_get_flag(glass_sk(sk)->wants_pktinfo, optval,
 					 optlen);
-	return -ENOPROTOOPT;
+	return glass_sk_get_common(sk, level, optname, optval, optlen);
 }
 EXPORT_SYMBOL_GPL(glass_sk_getsockopt);

@@ -5,9 +5,12 @@
 #include <linux/module.h>
 
 #include "connected.h"
+#include "cred.h"
+#include "errqueue.h"
 #include "memory.h"
 #include "protosw.h"
 #include "socket.h"
+#include "stamp.h"
 #include "transport.h"
 
 /* So many full segments are copied in before the first one is sent. */
@@ -17,12 +20,13 @@
 static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 {
 	struct glass_transport *tp = glass_tp(sk);
+	struct sockcm_cookie sockc;
 	size_t copied = 0;
 	long timeo;
 	ssize_t n;
 	int err;
 
-	err = glass_connected_check_cmsg(sk, msg);
+	err = glass_connected_check_cmsg(sk, msg, &sockc);
 	if (err)
 		return err;
 
@@ -45,6 +49,8 @@ static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 					  GLASS_STREAM_BATCH * tp->mss), false);
 		if (n > 0) {
 			copied += n;
+			if (copied == len)
+				glass_stamp_mark(sk, &sockc);
 			glass_tx_push(sk, false);
 			continue;
 		}
@@ -63,6 +69,9 @@ static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 			break;
 	}
 out:
+	if (copied && copied < len)
+		glass_stamp_mark(sk, &sockc);
+	glass_sk_refused(sk, msg, copied ? 0 : err, 0);
 	if (copied)
 		err = copied;
 	else if (err == -EPIPE)
@@ -77,12 +86,22 @@ static bool stream_is_readable(struct sock *sk)
 	       (u32)sock_rcvlowat(sk, 0, INT_MAX);
 }
 
+/**
+ * struct stream_read - a call that reads
+ * @peek_off: of the unread bytes, how many to pass over
+ * @time: when the last byte that was taken came
+ */
+struct stream_read {
+	u32	peek_off;
+	ktime_t	time;
+};
+
 /* Take up to @len bytes, or none. Returns how many, or -EFAULT. */
 static int stream_take(struct sock *sk, struct msghdr *msg, size_t len,
-		       int flags, u32 *peek_off)
+		       int flags, struct stream_read *call)
 {
 	struct glass_transport *tp = glass_tp(sk);
-	u32 offset = min(*peek_off, tp->unread);
+	u32 offset = min(call->peek_off, tp->unread);
 	u32 n = min_t(size_t, len, tp->unread - offset);
 
 	if (!n)
@@ -91,8 +110,10 @@ static int stream_take(struct sock *sk, struct msghdr *msg, size_t len,
 	if (!(flags & MSG_TRUNC) &&
 	    glass_rx_copy(sk, offset, &msg->msg_iter, n))
 		return -EFAULT;
+	if (glass_stamp_is_wanted(sk))
+		call->time = glass_rx_time(sk, offset + n - 1);
 	if (flags & MSG_PEEK) {
-		*peek_off += n;
+		call->peek_off += n;
 		sk_peek_offset_fwd(sk, n);
 	} else {
 		glass_rx_skip(sk, n);
@@ -105,22 +126,22 @@ static int stream_take(struct sock *sk, struct msghdr *msg, size_t len,
 static int glass_stream_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 				int flags)
 {
+	struct stream_read call = {};
 	size_t copied = 0;
-	u32 peek_off = 0;
 	size_t target;
 	long timeo;
 	int err;
 
 	if (flags & MSG_ERRQUEUE)
-		return sock_recv_errqueue(sk, msg, len, SOL_GLASS, 0);
+		return glass_errqueue_recv(sk, msg, len);
 
 	lock_sock(sk);
 	timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	target = sock_rcvlowat(sk, flags & MSG_WAITALL, len);
 	if (flags & MSG_PEEK)
-		peek_off = max(sk_peek_offset(sk, flags), 0);
+		call.peek_off = max(sk_peek_offset(sk, flags), 0);
 	for (;;) {
-		err = stream_take(sk, msg, len - copied, flags, &peek_off);
+		err = stream_take(sk, msg, len - copied, flags, &call);
 		if (err < 0)
 			break;
 		copied += err;
@@ -142,6 +163,10 @@ static int glass_stream_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 	if (copied || err > 0)
 		err = copied;
 	release_sock(sk);
+	if (copied) {
+		glass_stamp_tell(sk, msg, call.time);
+		glass_cred_tell_peer(sk, msg);
+	}
 	return err;
 }
 

@@ -9,6 +9,7 @@
 #include "port.h"
 #include "room.h"
 #include "route.h"
+#include "stamp.h"
 #include "trace.h"
 
 /* A connection that does not come about is given up after so long. */
@@ -379,6 +380,7 @@ void glass_transport_set_peer(struct sock *sk, u32 max_payload, u32 max_record)
 void glass_transport_established(struct sock *sk)
 {
 	glass_transport_set_state(sk);
+	glass_stamp_reset_key(sk);
 	if (sock_flag(sk, SOCK_KEEPOPEN))
 		glass_transport_set_keepalive(sk, 1);
 	if (sock_flag(sk, SOCK_DEAD))

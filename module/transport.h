@@ -86,6 +86,7 @@ enum glass_deadline {
  * @challenged: jiffies when the second began in which @challenges are counted
  * @challenges: challenge ACKs sent in it
  * @retransmits: segments sent again
+ * @stamp_base: the first byte that SOF_TIMESTAMPING_OPT_ID counts
  * @requests: of a listener: struct glass_request, the newest last
  * @request_count: how many
  * @accept_queue: of a listener: established connections that nobody has
@@ -140,6 +141,7 @@ struct glass_transport {
 	unsigned long		challenged;
 	u32			challenges;
 	u32			retransmits;
+	u32			stamp_base;
 
 	struct list_head	requests;
 	u32			request_count;
@@ -158,6 +160,9 @@ struct glass_transport {
  * @sent: when that was, by glass_clock()
  * @state: GLASS_TX_*
  * @is_full: it takes no more pages
+ * @stamps: SOF_TIMESTAMPING_TX_*: what its writer wants to hear yet; see stamp.c
+ * @stamp_end: behind the last byte of the write that wants it
+ * @stamp_key: what the writer knows it by
  */
 struct glass_tx_cb {
 	u32	seq;
@@ -166,6 +171,9 @@ struct glass_tx_cb {
 	u32	sent;
 	u8	state;
 	bool	is_full;
+	u16	stamps;
+	u32	stamp_end;
+	u32	stamp_key;
 };
 
 #define GLASS_TX_UNSENT	0
@@ -299,6 +307,7 @@ void glass_rx_init(void);
 void glass_rx_exit(void);
 int glass_transport_backlog_rcv(struct sock *sk, struct sk_buff *skb);
 void glass_transport_rcv(struct sock *sk, struct sk_buff *skb);
+ktime_t glass_rx_time(const struct sock *sk, u32 offset);
 int glass_rx_copy(struct sock *sk, u32 offset, struct iov_iter *to, u32 len);
 void glass_rx_skip(struct sock *sk, u32 len);
 void glass_rx_make_room(struct sock *sk);

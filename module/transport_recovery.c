@@ -2,6 +2,7 @@
 /* What the peer acknowledges, what is lost, and when to send it again. */
 #include "transport.h"
 
+#include "stamp.h"
 #include "stats.h"
 #include "trace.h"
 
@@ -38,6 +39,7 @@ static void tx_ack_cumulative(struct sock *sk)
 	while ((skb = skb_peek(&sk->sk_write_queue)) && skb != sk->sk_send_head &&
 	       !glass_seq_after(glass_tx_cb(skb)->end, tp->tcb.snd_una)) {
 		tx_arrived(tp, skb);
+		glass_stamp_acked(sk, skb);
 		glass_tx_free(sk, skb);
 	}
 }

@@ -117,6 +117,28 @@ int glass_rx_copy(struct sock *sk, u32 offset, struct iov_iter *to, u32 len)
 }
 
 /**
+ * glass_rx_time - when a byte of the receive queue came
+ * @sk: the socket
+ * @offset: how many of the unread bytes are before it
+ *
+ * Context: socket lock held.
+ * Return: the time of its segment's arrival, or 0 if nobody looked.
+ */
+ktime_t glass_rx_time(const struct sock *sk, u32 offset)
+{
+	struct sk_buff *skb;
+	u32 n;
+
+	skb_queue_walk(&sk->sk_receive_queue, skb) {
+		n = skb->len - glass_rx_cb(skb)->offset;
+		if (offset < n)
+			return skb->tstamp;
+		offset -= n;
+	}
+	return 0;
+}
+
+/**
  * glass_rx_skip - bytes at the front of the receive queue were read
  * @sk: the socket
  * @len: how many, at most what is unread
@@ -173,6 +195,8 @@ static bool rx_collect(struct sock *sk, struct sk_buff *skb)
 	    skb_tailroom(tail) >= (int)skb->len) {
 		skb_copy_bits(skb, 0, skb_put(tail, skb->len), skb->len);
 		glass_rx_cb(tail)->end = glass_rx_cb(skb)->end;
+		/* Of the last byte, as with TCP. */
+		tail->tstamp = skb->tstamp;
 		consume_skb(skb);
 		return true;
 	}
@@ -187,6 +211,7 @@ static bool rx_collect(struct sock *sk, struct sk_buff *skb)
 	skb_copy_bits(skb, 0, skb_put(collector, skb->len), skb->len);
 	*glass_rx_cb(collector) = *glass_rx_cb(skb);
 	glass_rx_cb(collector)->is_collector = true;
+	collector->tstamp = skb->tstamp;
 	consume_skb(skb);
 	skb_set_owner_r(collector, sk);
 	__skb_queue_tail(&sk->sk_receive_queue, collector);

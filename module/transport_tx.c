@@ -5,6 +5,7 @@
 #include "dev.h"
 #include "memory.h"
 #include "pages.h"
+#include "stamp.h"
 #include "stats.h"
 #include "trace.h"
 
@@ -270,6 +271,7 @@ static int tx_split(struct sock *sk, struct sk_buff *skb, u32 len)
 	*rest_cb = *cb;
 	rest_cb->seq = cb->seq + len;
 	cb->end = rest_cb->seq;
+	glass_stamp_split(skb, rest);
 	__skb_queue_after(&sk->sk_write_queue, skb, rest);
 	return 0;
 }
@@ -321,6 +323,8 @@ static bool tx_send_clone(struct sock *sk, struct sk_buff *skb)
 		tp->retransmits++;
 		glass_stats_inc(sock_net(sk), GLASS_MIB_RETRANSMITS);
 		trace_glass_retransmit(sk, cb->seq, skb->len);
+	} else if (cb->stamps) {
+		glass_stamp_sent(sk, skb);
 	}
 	tx_segment_sent(tp, skb, end);
 	copy->ip_summed = CHECKSUM_NONE;
@@ -334,8 +338,10 @@ static void tx_delivered(struct sock *sk, u32 end)
 	struct glass_transport *tp = glass_tp(sk);
 	struct sk_buff *skb;
 
-	while ((skb = skb_peek(&sk->sk_write_queue)) && skb != sk->sk_send_head)
+	while ((skb = skb_peek(&sk->sk_write_queue)) && skb != sk->sk_send_head) {
+		glass_stamp_acked(sk, skb);
 		glass_tx_free(sk, skb);
+	}
 	tp->pipe = 0;
 	tp->lossy = false;
 	tp->progress = jiffies;
@@ -390,9 +396,10 @@ static bool tx_send_head(struct sock *sk)
 {
 	struct sk_buff *skb = sk->sk_send_head;
 
-	/* What a FIN changes is for the peer's answer to say. */
+	/* What a FIN changes is for the peer's answer to say; so is a stamp's time. */
 	if (!tx_has_fin(glass_tp(sk), glass_tx_cb(skb)->end) &&
-	    !skb_cloned(skb) && glass_dev_expect(skb)) {
+	    !glass_tx_cb(skb)->stamps && !skb_cloned(skb) &&
+	    glass_dev_expect(skb)) {
 		tx_send_expected(sk, skb);
 		return true;
 	}

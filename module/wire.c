@@ -18,7 +18,7 @@ void glass_wire_encode(struct glass_hdr *hdr, const struct glass_wire *wire)
 	hdr->version = GLASS_WIRE_VERSION;
 	hdr->hlen = wire->hlen / 4;
 	hdr->protocol = wire->protocol;
-	hdr->flags = 0;
+	hdr->flags = wire->flags;
 	hdr->csum = 0;
 	hdr->reserved = 0;
 	hdr->len = __cpu_to_be32(wire->len);
@@ -52,7 +52,10 @@ enum glass_drop glass_wire_decode(struct glass_wire *wire,
 	hlen = hdr->hlen * 4U;
 	if (hlen < sizeof(*hdr) || hlen > frame_len)
 		return GLASS_DROP_HLEN;
-	if (hdr->flags)
+	if (hdr->flags & ~GLASS_HDR_FLAGS)
+		return GLASS_DROP_FLAGS;
+	if (hdr->flags & GLASS_HDR_F_NO_CSUM &&
+	    !glass_wire_may_omit_sum(hdr->protocol))
 		return GLASS_DROP_FLAGS;
 	if (hdr->reserved)
 		return GLASS_DROP_RESERVED;
@@ -61,7 +64,8 @@ enum glass_drop glass_wire_decode(struct glass_wire *wire,
 		return GLASS_DROP_LENGTH;
 	if (len < frame_len - hlen && frame_len > GLASS_ETH_MIN_DATA)
 		return GLASS_DROP_LENGTH;
-	if (!hdr->csum)
+	/* There is one, or the header says that there is none. */
+	if (!hdr->csum != !!(hdr->flags & GLASS_HDR_F_NO_CSUM))
 		return GLASS_DROP_CHECKSUM;
 
 	wire->src_node = __be32_to_cpu(hdr->src_node);
@@ -71,6 +75,7 @@ enum glass_drop glass_wire_decode(struct glass_wire *wire,
 	wire->len = len;
 	wire->hlen = hlen;
 	wire->protocol = hdr->protocol;
+	wire->flags = hdr->flags;
 
 	if (wire->src_node == GLASS_NODE_ANY || wire->src_port == GLASS_PORT_ANY)
 		return GLASS_DROP_SOURCE;

@@ -22,6 +22,7 @@
  * @len: bytes of payload
  * @hlen: bytes of header, the protocol's own included; a multiple of 4
  * @protocol: GLASS_PROTO_*
+ * @flags: GLASS_HDR_F_*
  */
 struct glass_wire {
 	__u32	src_node;
@@ -31,7 +32,15 @@ struct glass_wire {
 	__u32	len;
 	__u16	hlen;
 	__u8	protocol;
+	__u8	flags;
 };
+
+/* May frames of a protocol go without a sum? What is reliable needs one. */
+static inline int glass_wire_may_omit_sum(__u8 protocol)
+{
+	return protocol != GLASS_PROTO_STREAM &&
+	       protocol != GLASS_PROTO_SEQPACKET;
+}
 
 void glass_wire_encode(struct glass_hdr *hdr, const struct glass_wire *wire);
 enum glass_drop glass_wire_decode(struct glass_wire *wire,

@@ -14,6 +14,7 @@
 
 #include "frame.h"
 #include "helper.h"
+#include "message.h"
 
 namespace {
 
@@ -219,6 +220,28 @@ TEST_F(ControlError, ReachesTheConnectedSocket)
 	EXPECT_EQ(sender.take_error().value(), ECONNREFUSED);
 	EXPECT_FALSE(sender.take_error());
 	EXPECT_EQ(err(sender.send(bytes("again"))), 0);
+}
+
+TEST_F(ControlError, StandsInTheErrorQueueOfWhoWantsAll)
+{
+	must(sender.disconnect(), "disconnect");
+	must(sender.bind({any, 4567}), "bind");
+	lost.src_port = 4567;
+	injector.send(unreachable().bytes());
+	EXPECT_FALSE(take_error(sender.fd()));
+	must(sender.set_option(SOL_GLASS, GLASS_RECVERR, 1), "GLASS_RECVERR");
+	injector.send(unreachable().bytes());
+	const auto entry = take_error(sender.fd());
+	ASSERT_TRUE(entry);
+	const auto told = entry->get<QueuedError>(SOL_GLASS, GLASS_RECVERR);
+	ASSERT_TRUE(told);
+	EXPECT_EQ((Errno{static_cast<int>(told->error.ee_errno)}), ECONNREFUSED);
+	EXPECT_EQ(static_cast<int>(told->error.ee_origin), GLASS_EE_ORIGIN_CONTROL);
+	EXPECT_EQ(static_cast<int>(told->error.ee_type), GLASS_CONTROL_UNREACHABLE);
+	EXPECT_EQ(static_cast<int>(told->error.ee_code), ECONNREFUSED);
+	EXPECT_EQ(told->offender.sgl_node, GLASS_NODE_LOCAL);
+	EXPECT_EQ(entry->name, (Address{lost.dst_node, lost.dst_port})) << "whom it was for";
+	EXPECT_FALSE(sender.take_error()) << "it is connected to nobody";
 }
 
 TEST_F(ControlError, WakesWhoWaits)

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iomanip>
@@ -189,12 +190,33 @@ TEST_F(FrameTest, EachFieldIsChecked)
 	}
 }
 
-TEST_F(FrameTest, EachFlagIsUndefined)
+TEST_F(FrameTest, EachOtherFlagIsUndefined)
 {
-	for (int bit = 0; bit < 8; bit++) {
+	for (int bit = 1; bit < 8; bit++) {
 		Frame frame = good();
 
 		frame.flags = static_cast<std::uint8_t>(1 << bit);
+		expect_dropped(frame, "GlassDropFlags");
+	}
+}
+
+TEST_F(FrameTest, WhatHasNoSumSaysSoAndIsNotSummed)
+{
+	Frame frame = good();
+
+	frame.flags = GLASS_HDR_F_NO_CSUM;
+	expect_dropped(frame, "GlassDropChecksum");
+	frame.csum = 0;
+	expect_delivered(frame);
+	/* Whatever happens to it. */
+	std::vector<std::byte> altered = frame.bytes();
+	altered.back() ^= std::byte{1};
+	injector->send(altered);
+	std::array<std::byte, 100> buffer;
+	const auto size = must(receiver.receive(buffer, MSG_DONTWAIT), "altered");
+	EXPECT_EQ(std::memcmp(buffer.data(), altered.data() + headers_size, size), 0);
+	for (const int protocol : {GLASS_PROTO_STREAM, GLASS_PROTO_SEQPACKET}) {
+		frame.protocol = static_cast<std::uint8_t>(protocol);
 		expect_dropped(frame, "GlassDropFlags");
 	}
 }

@@ -21,7 +21,9 @@
 
 #include "helper.h"
 #include "lib/control.h"
+#include "message.h"
 #include "network.h"
+#include "relative.h"
 
 namespace {
 
@@ -31,50 +33,6 @@ constexpr std::uint32_t any = 0xffffffff;
 constexpr std::uint32_t other_node = 7;
 
 /* --- Control messages ----------------------------------------------------------------- */
-
-/* A message and what came beside it. */
-struct Packet {
-	std::string data;
-	int flags = 0;
-	std::size_t control_size = 0;
-	std::map<std::pair<int, int>, std::vector<std::byte>> control; /* by level and type */
-
-	template <typename T> std::optional<T> get(int level, int type) const
-	{
-		const auto found = control.find({level, type});
-		T value;
-
-		if (found == control.end() || found->second.size() != sizeof(value))
-			return {};
-		std::memcpy(&value, found->second.data(), sizeof(value));
-		return value;
-	}
-};
-
-Packet receive_packet(Socket &socket, std::size_t control_room = 512, int flags = MSG_DONTWAIT)
-{
-	std::vector<char> buffer(1 << 17);
-	alignas(cmsghdr) std::array<char, 512> control;
-	iovec part = {buffer.data(), buffer.size()};
-	msghdr message = {};
-	Packet packet;
-
-	message.msg_iov = &part;
-	message.msg_iovlen = 1;
-	message.msg_control = control.data();
-	message.msg_controllen = control_room;
-	const auto size = must(::recvmsg(socket.fd(), &message, flags), "recvmsg");
-	packet.data.assign(buffer.data(), static_cast<std::size_t>(size));
-	packet.flags = message.msg_flags;
-	packet.control_size = message.msg_controllen;
-	for (cmsghdr *at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
-		const auto *data = reinterpret_cast<const std::byte *>(CMSG_DATA(at));
-
-		packet.control[{at->cmsg_level, at->cmsg_type}] = {
-			data, data + (at->cmsg_len - CMSG_LEN(0))};
-	}
-	return packet;
-}
 
 /* One control message, and what is wrong with it. */
 struct Beside {
@@ -467,7 +425,7 @@ std::array<bpf_insn, 6> wants(std::size_t field, int value)
 }
 
 /* What SO_MARK and SO_PRIORITY say is on the frame, where tc and filters see it. */
-class Labels : public testing::TestWithParam<int>
+class Labels : public testing::TestWithParam<SocketType>
 {
 protected:
 	Labels()
@@ -481,7 +439,9 @@ protected:
 	/* Sends with the option; whether a reader that wants that gets it. */
 	static bool reaches_the_frame(int option, std::size_t field, int value, bool sets_it = true)
 	{
-		auto [sender, receiver] = must(Socket::pair(GetParam()), "socketpair");
+		auto ends = glass_ends(GetParam().type);
+		Socket sender(std::move(ends.writer));
+		Socket receiver(std::move(ends.reader));
 		const auto program = must(load_ebpf(wants(field, value)), "bpf");
 
 		must(receiver.set_option(SOL_SOCKET, SO_ATTACH_BPF, program.get()),
@@ -494,12 +454,7 @@ protected:
 	}
 };
 
-INSTANTIATE_TEST_SUITE_P(Types, Labels, testing::Values(SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM),
-			 [](const auto &info) {
-				 return info.param == SOCK_STREAM      ? "Stream"
-					: info.param == SOCK_SEQPACKET ? "Seqpacket"
-								       : "Dgram";
-			 });
+INSTANTIATE_TEST_SUITE_P(Types, Labels, testing::ValuesIn(socket_types), socket_type_name);
 
 TEST_P(Labels, TheMarkReachesTheFrame)
 {

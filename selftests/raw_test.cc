@@ -531,7 +531,7 @@ TEST_F(HeaderIncluded, GoesOutWhateverItSays)
 
 	dropped_for("Version", [](Frame &frame) { frame.version = 2; });
 	dropped_for("HeaderLength", [](Frame &frame) { frame.hlen = 6; });
-	dropped_for("Flags", [](Frame &frame) { frame.flags = 1; });
+	dropped_for("Flags", [](Frame &frame) { frame.flags = 0x80; });
 	dropped_for("Reserved", [](Frame &frame) { frame.reserved = 1; });
 	dropped_for("Length", [](Frame &frame) { frame.len = 99; });
 	dropped_for("Node", [](Frame &frame) { frame.dst_node = 9; });

@@ -2,8 +2,11 @@
 #include "relative.h"
 
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -11,6 +14,7 @@
 #include <utility>
 
 #include "lib/family.h"
+#include "network.h"
 
 namespace helper {
 
@@ -124,6 +128,28 @@ Ends tcp_ends()
 	must(::connect(ends.writer.get(), address, size), "connect");
 	ends.reader = own(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept");
 	return ends;
+}
+
+void wait_until_arrived(const Ends &ends)
+{
+	const auto option = [&](int name) {
+		int value = 0;
+		socklen_t size = sizeof(value);
+
+		must(::getsockopt(ends.writer.get(), SOL_SOCKET, name, &value, &size),
+		     "getsockopt");
+		return value;
+	};
+	const int type = option(SO_TYPE);
+
+	if (option(SO_DOMAIN) != glass::family() || (type != SOCK_STREAM && type != SOCK_SEQPACKET))
+		return;
+	EXPECT_TRUE(eventually([&] {
+		int left = 0;
+
+		must(::ioctl(ends.writer.get(), SIOCOUTQ, &left), "SIOCOUTQ");
+		return left == 0;
+	}));
 }
 
 ino_t inode_of(int fd)

@@ -65,6 +65,12 @@ Ends glass_ends(int type);
 Ends relative_ends(int type);
 /** Of TCP over lo, which must be up. */
 Ends tcp_ends();
+/**
+ * Waits until the reader has all that was written: small writes to a connection of
+ * Glass wait for one another as long as the first is not acknowledged. Others have
+ * it at once.
+ */
+void wait_until_arrived(const Ends &ends);
 
 /** A new socket without any peer. */
 glass::Fd glass_socket(int type);

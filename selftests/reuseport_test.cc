@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * SO_REUSEPORT: several listeners of one user share a port, and the connections
- * that come to it. Every case runs for STREAM and SEQPACKET.
+ * that come to it; and so do receivers of datagrams. Every case of connections
+ * runs for STREAM and SEQPACKET.
  */
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -335,14 +336,151 @@ TEST_P(Reuseport, IsToldAndTakenBack)
 		  EFAULT);
 }
 
-/* What the kernel gives to IPv4 and IPv6 only, connections take for themselves. */
-TEST(ReuseportOption, IsRefusedWhereNothingIsAccepted)
+/* What the kernel gives to IPv4 and IPv6 only, those with ports take for themselves. */
+TEST(ReuseportOption, IsRefusedWhereThereAreNoPorts)
 {
-	for (const int type : {SOCK_DGRAM, SOCK_RAW})
-		EXPECT_EQ(err(must(Socket::create(type), "socket")
-				      .set_option(SOL_SOCKET, SO_REUSEPORT, 1)),
-			  EOPNOTSUPP)
-			<< type;
+	EXPECT_EQ(err(must(Socket::create(SOCK_RAW), "socket")
+			      .set_option(SOL_SOCKET, SO_REUSEPORT, 1)),
+		  EOPNOTSUPP);
+}
+
+/* --- Datagrams --------------------------------------------------------------------------- */
+
+class DgramGroup : public testing::Test
+{
+protected:
+	DgramGroup() { enter_new_namespace(); }
+
+	static Socket member(std::uint32_t node = GLASS_NODE_ANY)
+	{
+		Socket socket = dgram(SOCK_NONBLOCK);
+
+		must(socket.set_option(SOL_SOCKET, SO_REUSEPORT, 1), "SO_REUSEPORT");
+		must(socket.bind({node, port}), "bind");
+		return socket;
+	}
+	static std::vector<Socket> group(std::size_t size = members)
+	{
+		std::vector<Socket> group;
+
+		std::generate_n(std::back_inserter(group), size, [] { return member(); });
+		return group;
+	}
+	static std::size_t unread(Socket &socket)
+	{
+		std::array<std::byte, 100> buffer;
+		std::size_t count = 0;
+
+		while (socket.receive(buffer, MSG_DONTWAIT))
+			count++;
+		return count;
+	}
+};
+
+TEST_F(DgramGroup, MessagesAreSpreadFairly)
+{
+	const std::size_t count = 400u * static_cast<std::size_t>(ktap::scale());
+	std::vector<std::size_t> shares;
+	auto receivers = group();
+
+	for (std::size_t i = 0; i < count; i++)
+		must(bound().send_to(bytes("x"), address), "send");
+	for (auto &receiver : receivers)
+		shares.push_back(unread(receiver));
+	expect_fair(shares, count);
+}
+
+TEST_F(DgramGroup, OneSendersGoToOneMember)
+{
+	auto receivers = group();
+
+	for (int sender = 0; sender < 20; sender++) {
+		Socket socket = bound();
+		std::size_t served = 0;
+
+		for (int i = 0; i < 10; i++)
+			must(socket.send_to(bytes("x"), address), "send");
+		for (auto &receiver : receivers) {
+			const auto got = unread(receiver);
+
+			EXPECT_TRUE(got == 0 || got == 10) << got;
+			served += got;
+		}
+		EXPECT_EQ(served, 10u);
+	}
+}
+
+TEST_F(DgramGroup, WhoLeavesGetsNothingMore)
+{
+	auto receivers = group(2);
+	std::vector<Socket> senders;
+
+	std::generate_n(std::back_inserter(senders), 20, [] { return bound(); });
+	receivers.pop_back();
+	for (auto &sender : senders)
+		must(sender.send_to(bytes("x"), address), "send");
+	EXPECT_EQ(unread(receivers[0]), senders.size());
+	receivers.pop_back();
+	EXPECT_EQ(err(senders[0].send_to(bytes("x"), address)), ECONNREFUSED);
+}
+
+TEST_F(DgramGroup, ASenderWaitsForItsOwnMemberOnly)
+{
+	auto receivers = group(2);
+	std::array<Socket, 2> of; /* one sender for each of them */
+
+	while (!of[0] || !of[1]) {
+		Socket sender = bound(GLASS_PORT_ANY, SOCK_NONBLOCK);
+
+		must(sender.connect(address), "connect");
+		must(sender.send(bytes("x")), "send");
+		of[unread(receivers[0]) ? 0 : 1] = std::move(sender);
+		unread(receivers[1]);
+	}
+	EXPECT_GT(fill(of[0], 1000), 0);
+	EXPECT_EQ(poll_now(of[0], POLLOUT), 0);
+	EXPECT_EQ(poll_now(of[1], POLLOUT), POLLOUT);
+	EXPECT_EQ(err(of[1].send(bytes("x"))), 0);
+	EXPECT_EQ(unread(receivers[1]), 1u);
+	unread(receivers[0]);
+	EXPECT_EQ(poll_now(of[0], POLLOUT), POLLOUT);
+}
+
+TEST_F(DgramGroup, OnlyWithTheOptionAndOfOneUser)
+{
+	const Socket first = member();
+	Socket without = dgram();
+
+	EXPECT_EQ(err(without.bind({GLASS_NODE_ANY, port})), EADDRINUSE);
+	EXPECT_EQ(in_child([] {
+			  must(::setreuid(4711, 4711), "setreuid");
+			  Socket foreign = dgram();
+			  must(foreign.set_option(SOL_SOCKET, SO_REUSEPORT, 1), "SO_REUSEPORT");
+			  return err(foreign.bind({GLASS_NODE_ANY, port})).value;
+		  }),
+		  EADDRINUSE);
+	EXPECT_EQ(must(first.option(SOL_SOCKET, SO_REUSEPORT), "get"), 1);
+	EXPECT_EQ(must(without.option(SOL_SOCKET, SO_REUSEPORT), "get"), 0);
+}
+
+/* SO_REUSEADDR, as UDP: those who all have it share a name, and the last one receives. */
+TEST_F(DgramGroup, WithReuseaddrTheLastOneReceives)
+{
+	std::array<Socket, 3> sockets;
+
+	for (auto &socket : sockets) {
+		socket = dgram(SOCK_NONBLOCK);
+		must(socket.set_option(SOL_SOCKET, SO_REUSEADDR, 1), "SO_REUSEADDR");
+		must(socket.bind({GLASS_NODE_ANY, port}), "bind");
+	}
+	Socket without = dgram();
+	EXPECT_EQ(err(without.bind({GLASS_NODE_ANY, port})), EADDRINUSE);
+	must(without.send_to(bytes("x"), address), "send");
+	EXPECT_EQ(unread(sockets[2]), 1u);
+	sockets[2].close();
+	must(without.send_to(bytes("x"), address), "send");
+	EXPECT_EQ(unread(sockets[1]), 1u);
+	EXPECT_EQ(unread(sockets[0]), 0u);
 }
 
 } // namespace

@@ -204,7 +204,7 @@ const Drop drops[] = {
 	{"not_host", "OTHERHOST", [](Frame &frame, Socket &) { frame.destination[5] ^= 1; }},
 	{"version", "NOT_SPECIFIED", [](Frame &frame, Socket &) { frame.version++; }},
 	{"header_length", "HDR_TRUNC", [](Frame &frame, Socket &) { frame.hlen = 0; }},
-	{"flags", "NOT_SPECIFIED", [](Frame &frame, Socket &) { frame.flags = 1; }},
+	{"flags", "NOT_SPECIFIED", [](Frame &frame, Socket &) { frame.flags = 0x80; }},
 	{"reserved", "NOT_SPECIFIED", [](Frame &frame, Socket &) { frame.reserved = 1; }},
 	{"length", "HDR_TRUNC", [](Frame &frame, Socket &) { frame.len = 1; }},
 	{"checksum", "SKB_CSUM", [](Frame &frame, Socket &) { frame.csum = 1; }},

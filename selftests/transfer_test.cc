@@ -27,6 +27,7 @@
 #include "helper.h"
 #include "ktap.h"
 #include "network.h"
+#include "relative.h"
 
 namespace {
 
@@ -654,10 +655,16 @@ TEST_P(Both, ADeviceThatIsDownForAWhileIsSurvived)
 }
 
 /* Seconds are the unit, so this takes some. */
-TEST(Keepalive, FindsADeadPeer)
+class Keepalive : public testing::TestWithParam<SocketType>
+{
+};
+INSTANTIATE_TEST_SUITE_P(Types, Keepalive, testing::Values(socket_types[0], socket_types[1]),
+			 socket_type_name);
+
+TEST_P(Keepalive, FindsADeadPeer)
 {
 	const Elsewhere elsewhere;
-	Connection ends = connection(SOCK_STREAM);
+	Connection ends = connection(GetParam().type);
 
 	for (const auto &[name, value] :
 	     {std::pair(GLASS_KEEPIDLE, 1), {GLASS_KEEPINTVL, 1}, {GLASS_KEEPCNT, 1}})

@@ -27,6 +27,7 @@ glass_hdr valid_header(std::uint32_t payload = 0)
 		.len = payload,
 		.hlen = sizeof(glass_hdr),
 		.protocol = GLASS_PROTO_DGRAM,
+		.flags = 0,
 	};
 	glass_hdr hdr;
 
@@ -77,6 +78,7 @@ TEST(WireEncode, WritesEveryByteInNetworkOrder)
 		.len = 0x11121314,
 		.hlen = 28,
 		.protocol = 2,
+		.flags = 0,
 	};
 	const std::array<std::uint8_t, 28> expected = {
 		1,    7,    2,	  0,	0,    0,    0,	  0,	0x11, 0x12, 0x13, 0x14, 0x01, 0x02,
@@ -102,6 +104,7 @@ TEST(WireDecode, ReturnsWhatWasEncoded)
 			.len = static_cast<std::uint32_t>(random() % 100000),
 			.hlen = static_cast<std::uint16_t>(28 + random() % 220 * 4),
 			.protocol = static_cast<std::uint8_t>(random()),
+			.flags = 0,
 		};
 		glass_hdr hdr;
 		glass_wire out;
@@ -162,7 +165,7 @@ TEST(WireDecode, HeaderLengthLiesBetweenTheHeaderAndTheFrame)
 
 TEST(WireDecode, UndefinedBitsAreRefused)
 {
-	for (int bit = 0; bit < 8; bit++) {
+	for (int bit = 1; bit < 8; bit++) {
 		glass_hdr hdr = valid_header();
 
 		hdr.flags = 1 << bit;
@@ -193,6 +196,37 @@ TEST(WireDecode, PaddingIsAllowedUpToEthernetsMinimum)
 
 	EXPECT_EQ(decode(hdr, 46), GLASS_DROP_NONE);
 	EXPECT_EQ(decode(hdr, 47), GLASS_DROP_LENGTH);
+}
+
+TEST(WireDecode, NoSumIsForThoseWhoSaySo)
+{
+	for (unsigned int protocol = 0; protocol < 256; protocol++) {
+		const bool is_reliable =
+			protocol == GLASS_PROTO_STREAM || protocol == GLASS_PROTO_SEQPACKET;
+		glass_hdr hdr = valid_header();
+
+		hdr.protocol = protocol;
+		hdr.flags = GLASS_HDR_F_NO_CSUM;
+		EXPECT_EQ(decode(hdr, sizeof(hdr)),
+			  is_reliable ? GLASS_DROP_FLAGS : GLASS_DROP_CHECKSUM);
+		hdr.csum = 0;
+		EXPECT_EQ(decode(hdr, sizeof(hdr)),
+			  is_reliable ? GLASS_DROP_FLAGS : GLASS_DROP_NONE);
+	}
+}
+
+TEST(WireEncode, FlagsAreThoseOfTheDecoded)
+{
+	glass_hdr hdr = valid_header();
+	glass_wire wire;
+	glass_hdr again;
+
+	hdr.flags = GLASS_HDR_F_NO_CSUM;
+	hdr.csum = 0;
+	ASSERT_EQ(glass_wire_decode(&wire, &hdr, sizeof(hdr)), GLASS_DROP_NONE);
+	EXPECT_EQ(wire.flags, GLASS_HDR_F_NO_CSUM);
+	glass_wire_encode(&again, &wire);
+	EXPECT_EQ(std::memcmp(&again, &hdr, sizeof(hdr)), 0);
 }
 
 TEST(WireDecode, NoSumIsNoFrame)

@@ -59,16 +59,24 @@ struct sockaddr_glass {
 #define ETH_P_GLASS		0x88B5
 #define GLASS_WIRE_VERSION	1
 
+/*
+ * The frame has no checksum: its csum is 0, and whatever happens to it on the
+ * way is not seen. Of SO_NO_CHECK. STREAM and SEQPACKET never have it.
+ */
+#define GLASS_HDR_F_NO_CSUM	0x01
+#define GLASS_HDR_FLAGS		GLASS_HDR_F_NO_CSUM
+
 /**
  * struct glass_hdr - what follows the Ethernet header of every Glass frame
  * @version: GLASS_WIRE_VERSION
  * @hlen: length of this header and the protocol's own behind it, in 4-byte
  *	words
  * @protocol: GLASS_PROTO_*
- * @flags: GLASS_HDR_F_*; none is defined yet, all must be zero
+ * @flags: GLASS_HDR_F_*; those that are not defined must be zero
  * @csum: Internet checksum (RFC 1071) over the Ethernet header (as a pseudo
  *	header), this header with @csum zero, and the payload; a result of 0 is
- *	sent as 0xffff, so 0 is never valid
+ *	sent as 0xffff, so 0 is valid with GLASS_HDR_F_NO_CSUM only, and nothing
+ *	else is with that
  * @reserved: must be zero
  * @len: bytes of payload behind the header
  * @src_node: sender's node
@@ -188,7 +196,8 @@ struct glass_record_hdr {
  * Socket options of level SOL_GLASS; each is an int, most a truth value.
  *
  * GLASS_HDRINCL: SOCK_RAW only. What is sent begins with struct glass_hdr. It
- *	goes out as it is, but for a csum of 0, which is filled in.
+ *	goes out as it is, but for a csum of 0, which is filled in unless the
+ *	header has GLASS_HDR_F_NO_CSUM.
  * GLASS_PKTINFO: receiving gives a control message of this type, a struct
  *	glass_pktinfo. Sending takes one whether the option is set or not.
  * GLASS_USER_TIMEOUT: STREAM and SEQPACKET: how long what the peer does not
@@ -198,6 +207,19 @@ struct glass_record_hdr {
  *	silence before the first probe, seconds between two, and how many without
  *	an answer end the connection
  * GLASS_INFO: STREAM and SEQPACKET, to read: a struct glass_info
+ * GLASS_RECVERR: as IP_RECVERR: a send that is refused for the sake of its way
+ *	or its receiver (EMSGSIZE, ECONNREFUSED, EHOSTUNREACH, ENETDOWN, EPERM),
+ *	and a datagram that another node refuses, leave an entry in the error
+ *	queue. recvmsg() with MSG_ERRQUEUE gives it: its name is where the
+ *	message was to go, and a control message of this type is a struct
+ *	sock_extended_err with a struct sockaddr_glass behind it, the node that
+ *	refused (SO_EE_OFFENDER; AF_UNSPEC: this one). ee_info of EMSGSIZE is
+ *	how many bytes would have been taken. Every entry of the error queue
+ *	comes with this control message, whether the option is set or not
+ * GLASS_SO_PASSCRED: receiving gives a control message GLASS_CMSG_CRED, a struct
+ *	glass_ucred: which process of this namespace sent the message; of a
+ *	connection, who connected or listens (as SO_PEERCRED). None comes with
+ *	what another node sent, or what a queueing discipline held back
  */
 #define GLASS_HDRINCL		1
 #define GLASS_PKTINFO		2
@@ -206,6 +228,29 @@ struct glass_record_hdr {
 #define GLASS_KEEPINTVL		5
 #define GLASS_KEEPCNT		6
 #define GLASS_INFO		7
+#define GLASS_RECVERR		8
+#define GLASS_SO_PASSCRED	9
+
+/* Control messages that are no option's. */
+#define GLASS_CMSG_CRED		32
+
+/*
+ * sock_extended_err.ee_origin: another node's GLASS_PROTO_CONTROL frame said so.
+ * ee_type and ee_code are the frame's.
+ */
+#define GLASS_EE_ORIGIN_CONTROL	64
+
+/**
+ * struct glass_ucred - who has sent something
+ * @pid: process, as the reader's namespace numbers it; 0: it does not
+ * @uid: effective user, in the reader's user namespace
+ * @gid: effective group, likewise
+ */
+struct glass_ucred {
+	__s32	pid;
+	__u32	uid;
+	__u32	gid;
+};
 
 /**
  * struct glass_info - a connection at this moment
