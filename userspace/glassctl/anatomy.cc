@@ -2,7 +2,6 @@
 #include "glassctl/anatomy.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -14,6 +13,8 @@
 #include <string_view>
 
 #include "glassctl/commands.h"
+#include "glassctl/kinds.h"
+#include "glassctl/names.h"
 #include "glassctl/view.h"
 #include "lib/anatomy.h"
 #include "lib/diag.h"
@@ -22,43 +23,6 @@
 namespace glass::ctl {
 
 namespace {
-
-/* --- Sockets to look at ------------------------------------------------------------- */
-
-/** What socket(2) is asked for. */
-struct Kind {
-	const char *name;
-	int domain; /* 0: that of Glass */
-	int type;
-	int protocol;
-};
-
-constexpr std::array<Kind, 15> kinds = {{
-	{"stream", 0, SOCK_STREAM, 0},
-	{"seqpacket", 0, SOCK_SEQPACKET, 0},
-	{"dgram", 0, SOCK_DGRAM, 0},
-	{"raw", 0, SOCK_RAW, 0},
-	{"tcp", AF_INET, SOCK_STREAM, 0},
-	{"udp", AF_INET, SOCK_DGRAM, 0},
-	{"ip-raw", AF_INET, SOCK_RAW, IPPROTO_ICMP},
-	{"tcp6", AF_INET6, SOCK_STREAM, 0},
-	{"udp6", AF_INET6, SOCK_DGRAM, 0},
-	{"unix", AF_UNIX, SOCK_STREAM, 0},
-	{"unix-dgram", AF_UNIX, SOCK_DGRAM, 0},
-	{"unix-seqpacket", AF_UNIX, SOCK_SEQPACKET, 0},
-	{"packet", AF_PACKET, SOCK_RAW, 0},
-	{"netlink", AF_NETLINK, SOCK_RAW, 0},
-	{"vsock", AF_VSOCK, SOCK_STREAM, 0},
-}};
-constexpr std::size_t glass_kinds = 4; /* of them, the first */
-
-const Kind *find_kind(const std::string &name)
-{
-	const auto *found = std::ranges::find_if(
-		kinds, [&name](const Kind &kind) { return name == kind.name; });
-
-	return found == kinds.end() ? nullptr : found;
-}
 
 Control open_control(const Options &options)
 {
@@ -85,10 +49,9 @@ Fd fetch(const Options &options, const std::string &text)
 	return std::move(*copy);
 }
 
-Fd open_kind(const Options &options, const Kind &kind)
+Fd open_kind(const Options &options, const SocketKind &kind)
 {
-	Fd socket(::socket(kind.domain ? kind.domain : family(), kind.type | SOCK_CLOEXEC,
-			   kind.protocol));
+	Fd socket = open_socket(kind);
 
 	if (!socket)
 		throw Failure(last_error(), options.text, kind.name);
@@ -175,25 +138,6 @@ Row socket_flags(std::uint64_t flags)
 	return names_of(flags, names);
 }
 
-Row socket_type(int type)
-{
-	const std::string_view name = type_name(type);
-
-	return name == "?" ? Row(type) : Row("SOCK_" + std::string(name));
-}
-
-Row family_text(int number)
-{
-	constexpr std::array names = {Name{AF_UNIX, "AF_UNIX"},	    Name{AF_INET, "AF_INET"},
-				      Name{AF_INET6, "AF_INET6"},   Name{AF_NETLINK, "AF_NETLINK"},
-				      Name{AF_PACKET, "AF_PACKET"}, Name{AF_VSOCK, "AF_VSOCK"},
-				      Name{AF_ALG, "AF_ALG"},	    Name{AF_XDP, "AF_XDP"}};
-
-	if (number == family())
-		return "AF_GLASS";
-	return name_of(static_cast<std::uint64_t>(number), names);
-}
-
 Row shutdown_text(std::uint32_t bits)
 {
 	constexpr std::array names = {Name{1, "RCV_SHUTDOWN"}, Name{2, "SEND_SHUTDOWN"}};
@@ -237,7 +181,7 @@ Row row_of(const Anatomy::Socket &socket)
 	Row row;
 
 	row["state"] = socket_state(socket.state);
-	row["type"] = socket_type(socket.type);
+	row["type"] = type_text(socket.type);
 	row["flags"] = socket_flags(socket.flags);
 	row["ops"] = symbol_text(socket.ops);
 	return row;
@@ -249,8 +193,8 @@ Row row_of(const Anatomy::Sock &sock)
 
 	row["sk_prot"] = symbol_text(sock.prot);
 	row["sk_prot_name"] = sock.prot_name;
-	row["sk_family"] = family_text(sock.family);
-	row["sk_type"] = socket_type(sock.type);
+	row["sk_family"] = family_name(sock.family);
+	row["sk_type"] = type_text(sock.type);
 	row["sk_protocol"] = sock.protocol;
 	row["sk_state"] = state_name(sock.state);
 	row["sk_refcnt"] = sock.references;
@@ -373,7 +317,7 @@ void show_ops(const Options &options)
 
 	if (names.empty())
 		for (std::size_t i = 0; i < glass_kinds; i++)
-			names.emplace_back(kinds[i].name);
+			names.emplace_back(socket_kinds()[i].name);
 	// Descriptors before what we open ourselves, or that could have their numbers.
 	for (const auto &name : names)
 		sockets.push_back(find_kind(name) ? Fd() : fetch(options, name));
@@ -400,20 +344,6 @@ void show_ops(const Options &options)
 		}
 	}
 	View(options.json).print_rows(columns, rows);
-}
-
-bool is_socket_kind(const std::string &text)
-{
-	return find_kind(text) != nullptr;
-}
-
-std::vector<std::string> socket_kinds()
-{
-	std::vector<std::string> names;
-
-	for (const Kind &kind : kinds)
-		names.emplace_back(kind.name);
-	return names;
 }
 
 } // namespace glass::ctl

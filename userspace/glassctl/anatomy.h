@@ -6,9 +6,6 @@
 #ifndef GLASSCTL_ANATOMY_H
 #define GLASSCTL_ANATOMY_H
 
-#include <string>
-#include <vector>
-
 #include "glassctl/options.h"
 
 namespace glass::ctl {
@@ -18,11 +15,6 @@ void show_anatomy(const Options &options);
 
 /** Prints tables of functions side by side. Throws Failure. */
 void show_ops(const Options &options);
-
-/** Whether @p text names a kind of socket that show_ops() opens by itself. */
-bool is_socket_kind(const std::string &text);
-/** All such names, those of Glass first. */
-std::vector<std::string> socket_kinds();
 
 } // namespace glass::ctl
 

@@ -9,6 +9,7 @@
 
 #include "glassctl/anatomy.h"
 #include "glassctl/sockets.h"
+#include "glassctl/trace.h"
 #include "glassctl/view.h"
 #include "lib/control.h"
 
@@ -225,6 +226,7 @@ void Runner::run()
 	case Command::Sockets:
 	case Command::Anatomy:
 	case Command::Ops:
+	case Command::Trace:
 		break; // these ask for nothing that is open yet
 	}
 }
@@ -240,6 +242,8 @@ void run(const Options &options)
 		return show_anatomy(options);
 	case Command::Ops:
 		return show_ops(options);
+	case Command::Trace:
+		return show_trace(options);
 	default:
 		return Runner(options).run();
 	}

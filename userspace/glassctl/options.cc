@@ -7,7 +7,8 @@
 #include <map>
 #include <vector>
 
-#include "glassctl/anatomy.h"
+#include "glassctl/kinds.h"
+#include "glassctl/syscalls.h"
 #include "lib/address.h"
 #include "lib/diag.h"
 
@@ -33,6 +34,7 @@ const char *const footer =
 	"  glassctl ss --type stream -p        connections, and who has them\n"
 	"  glassctl fd 812:3                   what process 812's descriptor 3 is made of\n"
 	"  glassctl ops stream tcp unix        functions of three socket types\n"
+	"  glassctl trace -- glass-ping 1      the way of a command's calls, down and up\n"
 	"  glassctl --json stats --all         all counters, for a program";
 
 /** A usage error that CLI11 cannot find. */
@@ -115,6 +117,7 @@ private:
 	void add_device_commands();
 	void add_socket_command();
 	void add_anatomy_commands();
+	void add_trace_command();
 
 	CLI::App app_{description, "glassctl"};
 	Options options_;
@@ -287,19 +290,42 @@ void Parser::add_anatomy_commands()
 		add(app_, "ops", "The functions of sockets, side by side", Command::Ops,
 		    [this, is_descriptor] {
 			    for (const auto &word : options_.descriptors)
-				    if (!is_socket_kind(word) && !is_descriptor(word))
+				    if (!find_kind(word) && !is_descriptor(word))
 					    throw UsageError("'" + word +
 							     "': no socket goes by this name");
 		    });
-	std::string names;
-	for (const auto &kind : socket_kinds())
-		names += kind + ' ';
 	ops->add_option("sockets", options_.descriptors,
-			"Descriptors, as of fd; or kinds of socket: " + names)
+			"Descriptors, as of fd; or kinds of socket: " + kind_names())
 		->option_text(" ");
 	ops->add_flag(
 		"--proto", [this](std::int64_t) { options_.table = OpsTable::Proto; },
 		"Those of the transport (struct proto), not of the calls (struct proto_ops)");
+}
+
+void Parser::add_trace_command()
+{
+	TraceOptions &wanted = options_.trace;
+	CLI::App *const trace =
+		add(app_, "trace", "The way of a process's socket calls through the kernel",
+		    Command::Trace, [this, &wanted] {
+			    if (wanted.pid.has_value() == !wanted.command.empty())
+				    throw UsageError("trace: either a command or --pid is needed");
+			    if (!wanted.call.empty() && !is_socket_syscall(wanted.call))
+				    throw UsageError("--call '" + wanted.call +
+						     "': no call of sockets goes by this name");
+		    });
+
+	trace->add_option("--json", wanted.json_file, "Write JSON to a file, - for standard output")
+		->type_name("FILE");
+	trace->add_option("--call", wanted.call, "Only calls of this name, as sendto")
+		->type_name("NAME");
+	trace->add_option("--pid", wanted.pid, "Watch this process until it ends, or Ctrl-C")
+		->type_name("PID")
+		->check(CLI::PositiveNumber);
+	trace->add_flag("--unfold", wanted.unfold, "Show locks, RCU, memory, accounting too");
+	trace->add_option("command", wanted.command, "What to run, behind --")
+		->option_text("COMMAND...");
+	trace->footer("Needs root, and a kernel with the function_graph tracer.");
 }
 
 Parser::Parser()
@@ -316,6 +342,7 @@ Parser::Parser()
 	add_device_commands();
 	add_socket_command();
 	add_anatomy_commands();
+	add_trace_command();
 }
 
 Options Parser::parse(int argc, char **argv)

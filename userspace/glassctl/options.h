@@ -6,6 +6,8 @@
 #ifndef GLASSCTL_OPTIONS_H
 #define GLASSCTL_OPTIONS_H
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,6 +34,7 @@ enum class Command {
 	Sockets,
 	Anatomy,
 	Ops,
+	Trace,
 };
 
 /** Which sockets are shown; empty values stand for all. */
@@ -40,6 +43,15 @@ struct SocketFilter {
 	std::optional<int> type;
 	std::optional<std::uint32_t> port; /**< of either end */
 	bool with_users = false;	   /**< say which processes have them */
+};
+
+/** What is recorded, and where that goes. */
+struct TraceOptions {
+	std::optional<pid_t> pid;	  /**< whom to watch, instead of running a command */
+	std::vector<std::string> command; /**< and its arguments */
+	std::string call;		  /**< only calls of this name; empty stands for all */
+	std::string json_file;		  /**< empty for none, `-` for standard output */
+	bool unfold = false;		  /**< show locks, RCU, accounting … too */
 };
 
 /** What was asked for; what a command does not take keeps its default. */
@@ -55,6 +67,7 @@ struct Options {
 	SocketFilter sockets;
 	std::vector<std::string> descriptors; /**< of sockets; of Ops, names of kinds too */
 	OpsTable table = OpsTable::ProtoOps;
+	TraceOptions trace;
 };
 
 /**

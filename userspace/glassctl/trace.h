@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * @file
+ * `glassctl trace`: a process's socket calls, and the way that each took.
+ */
+#ifndef GLASSCTL_TRACE_H
+#define GLASSCTL_TRACE_H
+
+#include "glassctl/options.h"
+
+namespace glass::ctl {
+
+/** Records what was asked for, and shows it. Throws Failure. */
+void show_trace(const Options &options);
+
+} // namespace glass::ctl
+
+#endif // GLASSCTL_TRACE_H

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * @file
+ * A trace, as people and programs read it.
+ */
+#ifndef GLASSCTL_TRACE_VIEW_H
+#define GLASSCTL_TRACE_VIEW_H
+
+#include <string>
+
+#include "glassctl/calls.h"
+
+namespace glass::ctl {
+
+/** How a terminal gets it. */
+struct TextStyle {
+	bool is_coloured = false;
+	bool with_noise = false; /**< else it is folded: counted, and not shown */
+};
+
+/** For a terminal: each call, and its steps below it, a line each. */
+std::string trace_text(const Trace &trace, const TextStyle &style);
+
+/** One JSON object, and a newline. Times in nanoseconds. docs/trace.md tells the members. */
+std::string trace_json(const Trace &trace);
+
+} // namespace glass::ctl
+
+#endif // GLASSCTL_TRACE_VIEW_H
