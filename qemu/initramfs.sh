@@ -11,6 +11,9 @@
 #   build/<kernel>/ynl.cpio     the kernel tree's own netlink client, and as much
 #                               of Python as it needs; only its test asks for it
 #
+#   build/<kernel>/tools.cpio   bpftrace and perf, with LLVM: made only when
+#                               asked for (qemu/initramfs.sh tools)
+#
 # Not compressed: in emulation, unpacking costs more than reading.
 
 # shellcheck source=qemu/lib.sh
@@ -169,8 +172,26 @@ make_ynl()
 	mv "$BUILD/ynl.cpio.new" "$BUILD/ynl.cpio"
 }
 
+# What takes most of the room are LLVM and clang.
+make_tools()
+{
+	local root=$BUILD/tools name
+
+	rm -rf "$root"
+	mkdir -p "$root/usr/bin" "$root/opt"
+	for name in bpftrace perf; do
+		cp "$(command -v "$name")" "$root/usr/bin/$name"
+	done
+	add_libraries "$root"
+	pack "$root" "$BUILD/tools.cpio.new"
+	mv "$BUILD/tools.cpio.new" "$BUILD/tools.cpio"
+}
+
 take_lock "$BUILD/lock" "building in build/$KERNEL"
 fresh "$BUILD/base.cpio" "$GUEST" "$KERNEL_DIR/info.sh" "$0" || make_base
 fresh "$BUILD/tests.cpio" "$BUILD/base.cpio" "$BUILD/glass.ko" \
 	"$BUILD/test-modules.stamp" "$BUILD/kselftest" || make_tests
 fresh "$BUILD/ynl.cpio" "$BUILD/base.cpio" /usr/bin/python3 || make_ynl
+if [[ ${1:-} == tools ]]; then
+	fresh "$BUILD/tools.cpio" "$BUILD/base.cpio" /usr/bin/bpftrace /usr/bin/perf || make_tools
+fi

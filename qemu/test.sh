@@ -9,6 +9,8 @@
 #   GLASS_SEED    what tests with chance in them begin with; by default 1
 #   GUESTS        how many guests share the programs; default: as many as
 #                 this machine has processors (at most 4) and memory for
+#   TOOLS=1       instead of all that: the programs that need large tools in
+#                 the guest (make test-tools); T=pattern: those cases of them
 #   FAST_PATH=0   frames take the long way over Glass devices
 #   GUEST_CLOCK   icount (default here) or host: see boot.sh
 #   CI=true       a skip is a failure unless selftests/expected-skips lists it
@@ -54,7 +56,15 @@ words+=("GLASS_DEADLINE=$((patience * 60))")
 # T names programs, on this machine or in the guest; else cases of any.
 unit=(unit unit-fuzz)
 programs=
-if [[ $T ]]; then
+if [[ ${TOOLS:-} ]]; then
+	options+=(--filtered)
+	programs=scripts.sh
+	options+=(--programs "$programs")
+	unit=()
+	if [[ $T ]]; then
+		words+=("GLASS_T=$T")
+	fi
+elif [[ $T ]]; then
 	options+=(--filtered)
 	mapfile -t unit < <(printf '%s\n' "${unit[@]}" | grep -F -- "$T" || true)
 	programs=$(sed 's/^glass://' "$LIST" | grep -F -- "$T" | paste -sd, || true)
@@ -90,6 +100,11 @@ guests()
 # The netlink client and its Python are large; one test needs them.
 if [[ ! ${programs:-} || ,$programs, == *,ynl.sh,* ]]; then
 	export BOOT_LAYERS=$BUILD/ynl.cpio
+fi
+if [[ ${TOOLS:-} ]]; then
+	"$GLASS_TOP/qemu/setup.sh" only bpftrace linux-perf
+	"$GLASS_TOP/qemu/initramfs.sh" tools
+	export BOOT_LAYERS=$BUILD/tools.cpio GUEST_MEMORY=${GUEST_MEMORY:-2560}
 fi
 
 take_lock "$BUILD/test.lock" "a test run"
