@@ -3,6 +3,7 @@
 #include "stream.h"
 
 #include <linux/module.h>
+#include <linux/splice.h>
 
 #include "connected.h"
 #include "cred.h"
@@ -170,6 +171,39 @@ static int glass_stream_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 	return err;
 }
 
+/*
+ * proto_ops.splice_read: the pages go as they are. Process context, may sleep; the
+ * pipe's lock held.
+ */
+static ssize_t glass_stream_splice_read(struct socket *sock, loff_t *ppos,
+					struct pipe_inode_info *pipe,
+					size_t len, unsigned int flags)
+{
+	struct sock *sk = sock->sk;
+	int spliced;
+	long timeo;
+	int err;
+
+	lock_sock(sk);
+	timeo = sock_rcvtimeo(sk, sock->file->f_flags & O_NONBLOCK ||
+			      flags & SPLICE_F_NONBLOCK);
+	while (!(spliced = glass_rx_splice(sk, pipe, len, flags))) {
+		err = glass_connected_may_receive(sk, 0);
+		if (!err)
+			err = glass_connected_wait_data(sk, &timeo);
+		if (!err)
+			continue;
+		spliced = min(err, 0);
+		break;
+	}
+	if (spliced > 0) {
+		sk_peek_offset_bwd(sk, spliced);
+		glass_connected_has_read(sk);
+	}
+	release_sock(sk);
+	return spliced;
+}
+
 /* proto_ops.poll. */
 static __poll_t glass_stream_poll(struct file *file, struct socket *sock,
 				  struct poll_table_struct *wait)
@@ -233,6 +267,7 @@ static struct proto_ops glass_stream_ops __ro_after_init = {
 	.sendmsg	= glass_sk_sendmsg,
 	.recvmsg	= glass_sk_recvmsg,
 	.mmap		= sock_no_mmap,
+	.splice_read	= glass_stream_splice_read,
 	.splice_eof	= glass_connected_splice_eof,
 	.set_peek_off	= sk_set_peek_off,
 	.set_rcvlowat	= glass_connected_set_rcvlowat,

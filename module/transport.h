@@ -29,6 +29,8 @@
 #include "segment.h"
 #include "tcb.h"
 
+struct pipe_inode_info;
+
 struct glass_flow;
 
 /* The deadlines that a connection can have; one timer serves them all. */
@@ -310,6 +312,8 @@ void glass_transport_rcv(struct sock *sk, struct sk_buff *skb);
 ktime_t glass_rx_time(const struct sock *sk, u32 offset);
 int glass_rx_copy(struct sock *sk, u32 offset, struct iov_iter *to, u32 len);
 void glass_rx_skip(struct sock *sk, u32 len);
+int glass_rx_splice(struct sock *sk, struct pipe_inode_info *pipe, size_t len,
+		    unsigned int flags);
 void glass_rx_make_room(struct sock *sk);
 void glass_rx_reader_waits(struct sock *sk);
 void glass_rx_purge(struct sock *sk);

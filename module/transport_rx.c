@@ -165,6 +165,39 @@ void glass_rx_skip(struct sock *sk, u32 len)
 }
 
 /**
+ * glass_rx_splice - move bytes of the receive queue into a pipe
+ * @sk: the socket
+ * @pipe: gets the pages as they are; its lock is held
+ * @len: how many bytes, at most
+ * @flags: SPLICE_F_*
+ *
+ * Context: process, may sleep; socket lock held.
+ * Return: how many, 0 if nothing is unread, -EAGAIN if the pipe is full, or a
+ *	negative errno.
+ */
+int glass_rx_splice(struct sock *sk, struct pipe_inode_info *pipe, size_t len,
+		    unsigned int flags)
+{
+	struct sk_buff *skb;
+	int spliced = 0;
+	int n = 0;
+
+	len = min_t(size_t, len, INT_MAX);
+	while (spliced < len && (skb = skb_peek(&sk->sk_receive_queue))) {
+		u32 start = glass_rx_cb(skb)->offset;
+
+		n = skb_splice_bits(skb, sk, start, pipe,
+				    min_t(u32, skb->len - start, len - spliced),
+				    flags);
+		if (n <= 0)
+			break;
+		spliced += n;
+		glass_rx_skip(sk, n);
+	}
+	return spliced ?: n;
+}
+
+/**
  * glass_rx_purge - forget what was received
  * @sk: the socket
  *

@@ -134,6 +134,12 @@ TEST_P(Io, IsSplicedIntoAPipe)
 	EXPECT_EQ(::splice(reader(), nullptr, pipe.to.get(), nullptr, 1000, 0),
 		  static_cast<ssize_t>(ends.header + 7));
 	EXPECT_EQ(pipe.read().substr(ends.header), "message");
+	/* Of the relatives, only that of a stream asks the call itself. */
+	if (type() == SOCK_STREAM) {
+		EXPECT_EQ(err(::splice(reader(), nullptr, pipe.to.get(), nullptr, 1000,
+				       SPLICE_F_NONBLOCK)),
+			  EAGAIN);
+	}
 	must(::fcntl(reader(), F_SETFL, O_NONBLOCK), "O_NONBLOCK");
 	EXPECT_EQ(err(::splice(reader(), nullptr, pipe.to.get(), nullptr, 1000, 0)), EAGAIN);
 }

@@ -655,6 +655,65 @@ TEST(StreamFile, SplicedBothWays)
 	EXPECT_TRUE(sending.result());
 }
 
+TEST(StreamFile, SplicedWithoutWaiting)
+{
+	const auto data = pattern(150'000, 13);
+	Connection ends = connected();
+	std::array<int, 2> fds;
+	std::vector<std::byte> got;
+	std::array<std::byte, 4096> piece;
+	bool was_full = false;
+
+	must(::pipe2(fds.data(), O_NONBLOCK | O_CLOEXEC), "pipe2");
+	const glass::Fd from(fds[0]), to(fds[1]);
+	/* One buffer fills it, be that a byte or many pages. */
+	must(::fcntl(to.get(), F_SETPIPE_SZ, 4096), "F_SETPIPE_SZ");
+	const auto splice = [&] {
+		return ::splice(ends.server.fd(), nullptr, to.get(), nullptr, 1 << 20,
+				SPLICE_F_NONBLOCK);
+	};
+	EXPECT_EQ(err(splice()), EAGAIN) << "nothing is there";
+	Task<bool> sending([&] {
+		return send_all(ends.client, data) && ends.client.shutdown(glass::Half::Write);
+	});
+	while (got.size() < data.size()) {
+		if (splice() < 0) {
+			ASSERT_EQ(err(-1), EAGAIN);
+		}
+		/* What is in the pipe already is in its way. */
+		was_full |= poll_now(ends.server, POLLIN) && err(splice()) == EAGAIN;
+		for (ssize_t n; (n = ::read(from.get(), piece.data(), piece.size())) > 0;)
+			got.insert(got.end(), piece.begin(), piece.begin() + n);
+	}
+	EXPECT_TRUE(got == data);
+	EXPECT_TRUE(sending.result());
+	EXPECT_TRUE(was_full);
+	EXPECT_EQ(poll_long(ends.server, POLLRDHUP), POLLRDHUP);
+	EXPECT_EQ(splice(), 0) << "the end";
+	EXPECT_EQ(losses(), "");
+}
+
+/* What is spliced is what was read: a peek goes on behind it. */
+TEST(StreamFile, SplicedBytesAreRead)
+{
+	Connection ends = connected();
+	std::array<int, 2> fds;
+	std::array<char, 16> text = {};
+	const int offset = 3;
+
+	must(::pipe(fds.data()), "pipe");
+	const glass::Fd from(fds[0]), to(fds[1]);
+	must(ends.client.send(bytes("abcdef")), "send");
+	must(::setsockopt(ends.server.fd(), SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset)),
+	     "SO_PEEK_OFF");
+	EXPECT_EQ(::splice(ends.server.fd(), nullptr, to.get(), nullptr, 2, 0), 2);
+	EXPECT_EQ(must(ends.server.input_queued(), "SIOCINQ"), 4u);
+	EXPECT_EQ(::recv(ends.server.fd(), text.data(), 1, MSG_PEEK), 1);
+	EXPECT_EQ(text[0], 'd');
+	EXPECT_EQ(::read(from.get(), text.data(), text.size()), 2);
+	EXPECT_EQ(std::string(text.data(), 2), "ab");
+}
+
 /* --- Waiting ------------------------------------------------------------------------------------ */
 
 /* recv() of bytes that are not there yet; their number, or -errno. */
