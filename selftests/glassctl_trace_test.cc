@@ -331,6 +331,45 @@ TEST_F(GlassctlTrace, OnATerminalNoiseIsFoldedUntilItIsUnfolded)
 	EXPECT_FALSE(has(unfolded, " folded)")) << unfolded;
 }
 
+/* How often. */
+std::size_t count(const std::string &text, const std::string &part)
+{
+	std::size_t number = 0;
+
+	for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
+		number++;
+	return number;
+}
+
+TEST_F(GlassctlTrace, APageNeedsNothingElseAndLinksFramesToTheirSteps)
+{
+	const std::string file = "/tmp/glassctl-page-" + std::to_string(::getpid());
+	Glassctl glassctl({"trace", "--html", file, "--", "sh", "-c",
+			   "printf '<hello>' | glass-cat --no-end 1:5000"});
+
+	EXPECT_EQ(glassctl.wait(), 0) << glassctl.output();
+	EXPECT_EQ(glassctl.output(), "");
+	const std::string page = contents_of(file);
+	std::filesystem::remove(file);
+	ASSERT_TRUE(page.starts_with("<!doctype html>"));
+	EXPECT_TRUE(page.ends_with("</html>\n"));
+	for (const char *foreign : {"<script", "<link", "<img", "src=", "url(", "http", "<hello>"})
+		EXPECT_EQ(count(page, foreign), 0U) << foreign;
+	EXPECT_NE(count(page, "&lt;hello&gt;"), 0U);
+	for (const char *element : {"details", "summary", "div", "span", "table", "main", "ul"})
+		EXPECT_EQ(count(page, "<" + std::string(element) + " ") +
+				  count(page, "<" + std::string(element) + ">"),
+			  count(page, "</" + std::string(element) + ">"))
+			<< element;
+	const auto link = page.find("<a href=\"#");
+	ASSERT_NE(link, std::string::npos);
+	const auto begin = link + 10;
+	const std::string step = page.substr(begin, page.find('"', begin) - begin);
+	const auto target = page.find("id=\"" + step + "\"");
+	ASSERT_NE(target, std::string::npos) << step;
+	EXPECT_LT(page.find("output_frame", target), page.find('\n', target)) << step;
+}
+
 /* --- Whom it watches ---------------------------------------------------------------------- */
 
 TEST_F(GlassctlTrace, AProcessThatRunsAlready)

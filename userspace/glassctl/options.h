@@ -50,7 +50,8 @@ struct TraceOptions {
 	std::optional<pid_t> pid;	  /**< whom to watch, instead of running a command */
 	std::vector<std::string> command; /**< and its arguments */
 	std::string call;		  /**< only calls of this name; empty stands for all */
-	std::string json_file;		  /**< empty for none, `-` for standard output */
+	std::string html_file;		  /**< empty for none, `-` for standard output */
+	std::string json_file;		  /**< the same */
 	bool unfold = false;		  /**< show locks, RCU, accounting … too */
 };
 

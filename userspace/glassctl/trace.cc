@@ -72,6 +72,8 @@ void show_trace(const Options &options)
 	if (trace.lost)
 		std::cerr << "glassctl: " << options.text << ": " << trace.lost
 			  << " events were lost: there was no room for them\n";
+	if (!wanted.html_file.empty())
+		return write_to(options, wanted.html_file, trace_html(trace));
 	if (!wanted.json_file.empty())
 		return write_to(options, wanted.json_file, trace_json(trace));
 	if (options.json)

@@ -21,6 +21,9 @@ struct TextStyle {
 /** For a terminal: each call, and its steps below it, a line each. */
 std::string trace_text(const Trace &trace, const TextStyle &style);
 
+/** One HTML file, which needs nothing else: no script, no other resource. */
+std::string trace_html(const Trace &trace);
+
 /** One JSON object, and a newline. Times in nanoseconds. docs/trace.md tells the members. */
 std::string trace_json(const Trace &trace);
 
