@@ -11,7 +11,7 @@ export KERNEL FILE T HOURS CELL ROUNDS SCALE CHECK SAVE GLASS_CACHE GLASS_SCALE 
 	GUEST_MEMORY GUEST_CLOCK FAST_PATH
 
 .PHONY: all help modules userspace selftests run shell test test-long test-tools soak \
-	bench-count check capture mutants bare-test update clean
+	bench bench-count profile check capture mutants bare-test update clean
 
 all: modules
 
@@ -31,6 +31,8 @@ help:
 	@echo '  make soak        races of calls for HOURS=n, with ever new seeds'
 	@echo '  make bench-count instructions per operation, beside AF_UNIX, TCP, UDP, vsock;'
 	@echo '                   CELL=a,b: only those; CHECK=1: none 5 % worse than before?'
+	@echo '  make profile     where those of CELL=name go, by kernel function'
+	@echo '  make bench       the same cells by the clock, on one and two CPUs, with plots'
 	@echo 'The sources:'
 	@echo '  make check       what must hold before a commit'
 	@echo '  make capture     captures in the guest what the Wireshark dissector is tested'
@@ -71,6 +73,12 @@ test-long:
 
 soak:
 	@qemu/soak.sh
+
+bench:
+	@qemu/bench.sh clock
+
+profile:
+	@qemu/bench.sh profile
 
 bench-count:
 	@qemu/bench.sh count

@@ -1,9 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
+#   qemu/bench.sh count|clock|profile
+#
 # make bench-count: the instructions that an operation costs, on Glass and on its
 # relatives. The guest's time is counted in instructions, so its time-stamp counter
 # is; idle=poll, because the clock jumps over what a processor sleeps.
+#
+# make profile: where those of CELL go, by kernel function, on Glass and on its
+# best peer; sampled every 20,011 instructions.
+#
+# make bench: the time by the clock, on one processor and on two; with plots. In
+# emulation that says little, and differs from run to run: see the spread.
 #
 #   CELL=a,b    only cells with one of these in CELL/KIND ("oneway-64/glass-stream")
 #   ROUNDS=n    how often each is measured, all in turn; the median counts
@@ -16,8 +24,9 @@
 load_kernel
 
 BASELINE=$GLASS_TOP/docs/bench-count.json
-RUN=$BUILD/bench
+RUN=$BUILD/bench-guest
 CELL=${CELL:-}
+SCALE_ASKED=${SCALE:-}
 SCALE=${SCALE:-1}
 
 [[ $CELL =~ ^[A-Za-z0-9/,-]*$ ]] || refuse "CELL=$CELL: names of cells, with commas"
@@ -37,10 +46,17 @@ options()
 	(IFS=,; echo "$*,--scale,$SCALE")
 }
 
-# measure OUT UNIT OPTIONS WORD...: boots the guest, which runs glass-bench.
-measure()
+# start_guest ACTION [OUT] UNIT OPTIONS WORD...: boots the guest, which runs
+# glass-bench, for an action of bench.py; WORDs go to the kernel's command line.
+start_guest()
 {
-	"$GLASS_TOP/qemu/bench.py" run --kernel "Linux $KERNEL_ABI" "$1" "$2" \
+	local action=$1 target=("$2")
+
+	if [[ $action == run ]]; then
+		target+=("$3")
+		shift
+	fi
+	"$GLASS_TOP/qemu/bench.py" "$action" --kernel "Linux $KERNEL_ABI" "${target[@]}" \
 		"$GLASS_TOP/qemu/guest.py" --folder "$RUN" --silence 1500 --timeout 3000 -- \
 		"$GLASS_TOP/qemu/boot.sh" "$RUN" GLASS_MODE=bench "GLASS_BENCH=$3" "${@:4}"
 }
@@ -51,8 +67,8 @@ bench_count()
 
 	say "counting instructions on Linux $KERNEL_ABI in QEMU; all cells take some minutes"
 	export GUEST_CLOCK=icount GUEST_CPUS=1 BOOT_ACCEL=tcg
-	measure "$out" instructions "$(options --instructions --rounds "${ROUNDS:-3}")" \
-		idle=poll || failed=1
+	start_guest run "$out" instructions \
+		"$(options --instructions --rounds "${ROUNDS:-3}")" idle=poll || failed=1
 	"$GLASS_TOP/qemu/bench.py" show "$out"
 	note "the figures: $out"
 	[[ ! ${failed:-} ]] || fail "not every cell could be measured"
@@ -66,7 +82,43 @@ bench_count()
 	fi
 }
 
+profile()
+{
+	[[ $CELL ]] || refuse "CELL= is missing: CELL=oneway-1K, CELL=roundtrip-64/glass"
+	say "sampling on Linux $KERNEL_ABI in QEMU"
+	export GUEST_CLOCK=icount GUEST_CPUS=1 BOOT_ACCEL=tcg
+	# More of it: a sample in 20,011 instructions, and what is sampled begins earlier.
+	SCALE=${SCALE_ASKED:-4}
+	start_guest profile instructions \
+		"$(options --instructions --profile --rounds "${ROUNDS:-2}")" idle=poll
+}
+
+bench_clock()
+{
+	local out=$BUILD/bench.json rounds=${ROUNDS:-5} failed='' one two
+
+	say "measuring on Linux $KERNEL_ABI in QEMU; all cells take some minutes"
+	one=$(options --rounds "$rounds")
+	# What one process does alone needs no second one.
+	two=$(CELL=${CELL:-oneway,roundtrip,1M,flows} options --rounds "$rounds" --cpus 2)
+	export GUEST_CLOCK=host GUEST_CPUS=2
+	start_guest run "$out" nanoseconds "$one+$two" || failed=1
+	"$GLASS_TOP/qemu/bench.py" show "$out"
+	"$GLASS_TOP/qemu/bench_plot.py" "$out" "$BUILD/bench"
+	note "the figures: $out; the plots: $BUILD/bench/index.html"
+	[[ ! $failed ]] || fail "not every cell could be measured"
+}
+
+case ${1:-} in
+count) action=bench_count ;;
+profile) action=profile ;;
+clock)
+	action=bench_clock
+	"$GLASS_TOP/qemu/setup.sh" only python3-matplotlib || exit
+	;;
+*) refuse "usage: qemu/bench.sh count|clock|profile" ;;
+esac
 prepare_guest
 take_lock "$BUILD/bench.lock" "a measurement"
 export GUEST_FEATURES=-erms,-fsrm
-bench_count
+"$action"

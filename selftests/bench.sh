@@ -7,7 +7,7 @@
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-FIGURE='\{"cell": "[A-Za-z0-9-]+", "kind": "[a-z-]+", "value": [0-9]+\.[0-9]\}'
+FIGURE='\{"cell": "[A-Za-z0-9@-]+", "kind": "[a-z-]+", "value": [0-9]+\.[0-9]\}'
 
 # bench STATUS [OPTION...]: as little as it can; what it said is in $WORK/out and err.
 bench()
@@ -67,6 +67,16 @@ test_measures_again_each_round()
 {
 	bench 0 --rounds 3 --cell roundtrip-1/unix-stream --cell socket/tcp
 	expect_figures 6
+}
+
+test_samples_by_kernel_function()
+{
+	# Enough to be met by a sample in 20 microseconds.
+	glass-bench --scale 0.2 --warm-up 0 --profile --cell roundtrip-1K/glass-stream \
+		>"$WORK/out"
+	expect_words '"function": "[user]", "samples": ' "$WORK/out"
+	expect_words '"function": "glass_' "$WORK/out"
+	expect_words ' [glass]", "samples": ' "$WORK/out"
 }
 
 test_tells_which_cells_there_are()

@@ -35,11 +35,19 @@ constexpr std::array all_kinds{
 // Above what needs a capability, and as many below 65536 as a test may ask for.
 constexpr std::uint32_t first_port = 2000;
 
+/** Asked for once: it is read from a file, which costs more than a socket. */
+int glass_family()
+{
+	static const int number = family();
+
+	return number;
+}
+
 int number_of(Family which)
 {
 	switch (which) {
 	case Family::Glass:
-		return family();
+		return glass_family();
 	case Family::Unix:
 		return AF_UNIX;
 	case Family::Inet:
@@ -152,7 +160,7 @@ Name any_name(const Kind &kind)
 {
 	switch (kind.family) {
 	case Family::Glass:
-		return pack(Address{}.raw(family()));
+		return pack(Address{}.raw(glass_family()));
 	case Family::Unix:
 		return pack(sa_family_t{AF_UNIX});
 	case Family::Inet:
@@ -171,7 +179,7 @@ Name numbered_name(const Kind &kind, std::uint32_t index)
 
 	switch (kind.family) {
 	case Family::Glass:
-		return pack(Address{GLASS_NODE_LOCAL, port}.raw(family()));
+		return pack(Address{GLASS_NODE_LOCAL, port}.raw(glass_family()));
 	case Family::Unix:
 		return unix_name(index);
 	case Family::Inet:

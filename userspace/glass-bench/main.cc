@@ -12,6 +12,7 @@
 
 #include "glass-bench/options.h"
 #include "glass-bench/process.h"
+#include "glass-bench/profile.h"
 
 namespace glass::bench {
 
@@ -43,23 +44,41 @@ void allow_descriptors()
 	check(::setrlimit(RLIMIT_NOFILE, &limit), "RLIMIT_NOFILE");
 }
 
+/** Writes the beginning of a line of JSON. */
+std::ostream &begin_line(std::ostream &out, const Cell &cell, std::string_view suffix,
+			 const Kind &kind, const Setting &setting)
+{
+	return out << R"({"cell": ")" << cell.name << suffix << (setting.two_cpus ? "@2" : "")
+		   << R"(", "kind": ")" << kind.name << "\", ";
+}
+
 /** Writes the figures of one cell for one kind, each on a line; false if it failed. */
 bool measure(std::ostream &out, const Cell &cell, const Kind &kind, const Setting &setting)
 {
-	const auto begin = [&](std::string_view suffix) -> std::ostream & {
-		return out << R"({"cell": ")" << cell.name << suffix << R"(", "kind": ")"
-			   << kind.name << "\", ";
-	};
-
 	try {
 		cell.measure(kind, setting, [&](std::string_view suffix, double figure) {
-			begin(suffix) << R"("value": )" << figure << "}\n";
+			begin_line(out, cell, suffix, kind, setting)
+				<< R"("value": )" << figure << "}\n";
 		});
 		return true;
 	} catch (const std::system_error &error) {
-		begin("") << R"("error": ")" << error.what() << "\"}\n";
+		begin_line(out, cell, "", kind, setting)
+			<< R"("error": ")" << error.what() << "\"}\n";
 		return false;
 	}
+}
+
+/** The same once more, sampled: writes which functions were met, and how often. */
+bool sample(std::ostream &out, const Cell &cell, const Kind &kind, const Setting &setting)
+{
+	std::ostringstream nobody; // the figure has the sampling in it
+	Sampler sampler;
+	const bool good = measure(nobody, cell, kind, setting);
+
+	for (const auto &[function, samples] : sampler.stop())
+		begin_line(out, cell, "", kind, setting) << R"("function": ")" << function
+							 << R"(", "samples": )" << samples << "}\n";
+	return good;
 }
 
 /** What is measured of which kind. */
@@ -134,6 +153,11 @@ int run(const Options &options)
 			if (!round || !choice.cell->once)
 				good = measure(figures, *choice.cell, *choice.kind,
 					       options.setting) &&
+				       good;
+		if (options.profile)
+			for (const Choice &choice : chosen)
+				good = sample(figures, *choice.cell, *choice.kind,
+					      options.setting) &&
 				       good;
 		std::cout << figures.str() << std::flush;
 	}

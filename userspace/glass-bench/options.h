@@ -25,7 +25,8 @@ struct Options {
 	Setting setting;
 	unsigned rounds = 1;			 /**< each cell is measured so often, all in turn */
 	std::chrono::milliseconds warm_up{1500}; /**< for so long, before the first round */
-	bool list = false;			 /**< only tell which there are */
+	bool profile = false; /**< also tell where the time goes, by kernel function */
+	bool list = false;    /**< only tell which there are */
 };
 
 /** Reads the command line; or the exit status, when all is said. */
