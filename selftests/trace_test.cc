@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <iterator>
 #include <memory>
 #include <vector>
@@ -104,6 +105,24 @@ TEST_F(Trace, OneMessageIsSentOnceAndReceivedOnce)
 		EXPECT_EQ(event["len"], "5") << event;
 	}
 	EXPECT_EQ(events[0]["skbaddr"], events[1]["skbaddr"]) << "the two tell of one frame";
+}
+
+/* perf and bpftrace know no enumerator of ours: the formats have numbers. */
+TEST_F(Trace, FormatsNameNoEnumerator)
+{
+	std::size_t formats = 0;
+
+	for (const auto &event :
+	     std::filesystem::directory_iterator(tracing->folder() + "/events/glass")) {
+		if (!event.is_directory())
+			continue;
+		formats++;
+		for (const auto &line : lines_of(event.path() / "format"))
+			EXPECT_TRUE(line.find("GLASS_") == line.npos &&
+				    line.find("TCP_") == line.npos)
+				<< event.path() << ": " << line;
+	}
+	EXPECT_GE(formats, 5u);
 }
 
 TEST_F(Trace, TellsTheDeviceOfANode)
