@@ -296,6 +296,9 @@ TEST_F(GlassctlTrace, AMessageIsFollowedDownToTheDeviceAndUpToItsReader)
 	std::erase(layers, "buffers");
 	std::erase(layers, "accounting");
 	std::erase(layers, "locks");
+	/* A compiler that optimizes makes sock_sendmsg() a part of the system call. */
+	if (layers.size() > 1 && layers[1] == "sockfs")
+		layers.erase(layers.begin() + 1);
 	EXPECT_EQ(layers, (Strings{"system_call", "proto_ops", "proto", "output", "device", "input",
 				   "wakeup"}));
 	Strings woken;
