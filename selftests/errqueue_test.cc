@@ -226,19 +226,6 @@ TEST_F(Datagrams, WhatMayBeRightLaterIsNoRefusal)
 
 /* --- SO_TIMESTAMPING ------------------------------------------------------------------------ */
 
-double seconds(const timespec &time)
-{
-	return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
-
-double now()
-{
-	timespec time;
-
-	must(::clock_gettime(CLOCK_REALTIME, &time), "clock_gettime");
-	return seconds(time);
-}
-
 constexpr double moment = 1e-6; /* of doubles, since 1970 */
 
 /* What SCM_TIMESTAMPING carries; libc's headers clash with the kernel's. */
@@ -363,25 +350,12 @@ TEST_P(Timestamping, TheMessageComesBackWithItsStamp)
 
 TEST_P(Timestamping, OneMessageMayAskForItself)
 {
-	alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint32_t))> control = {};
-	char byte = 'x';
-	iovec part = {&byte, 1};
-	msghdr message = {};
 	const std::uint32_t flags = SOF_TIMESTAMPING_TX_SOFTWARE;
 
 	ask(writer(), SOF_TIMESTAMPING_OPT_TSONLY);
 	EXPECT_EQ(write_message("a"), 0);
 	EXPECT_FALSE(take_stamp());
-	message.msg_iov = &part;
-	message.msg_iovlen = 1;
-	message.msg_control = control.data();
-	message.msg_controllen = control.size();
-	cmsghdr *const cmsg = CMSG_FIRSTHDR(&message);
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SO_TIMESTAMPING;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(flags));
-	std::memcpy(CMSG_DATA(cmsg), &flags, sizeof(flags));
-	must(::sendmsg(writer(), &message, 0), "sendmsg");
+	EXPECT_EQ(send_with_control(writer(), SOL_SOCKET, SO_TIMESTAMPING, flags), 0);
 	EXPECT_EQ(await_stamp().kind, SCM_TSTAMP_SND);
 	EXPECT_EQ(write_message("b"), 0);
 	EXPECT_FALSE(take_stamp());

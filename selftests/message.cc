@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "message.h"
 
+#include <array>
 #include <cerrno>
+#include <cstring>
+#include <stdexcept>
 #include <system_error>
 
 #include "lib/family.h"
@@ -36,6 +39,40 @@ Packet receive_packet(int fd, std::size_t control_room, int flags)
 			data, data + (at->cmsg_len - CMSG_LEN(0))};
 	}
 	return packet;
+}
+
+Errno send_with_control(int fd, int level, int type, std::span<const std::byte> value)
+{
+	alignas(cmsghdr) std::array<char, 64> control = {};
+	char byte = 'x';
+	iovec part = {&byte, 1};
+	msghdr message = {};
+
+	if (CMSG_SPACE(value.size()) > control.size())
+		throw std::length_error("control message");
+	message.msg_iov = &part;
+	message.msg_iovlen = 1;
+	message.msg_control = control.data();
+	message.msg_controllen = CMSG_SPACE(value.size());
+	cmsghdr *const cmsg = CMSG_FIRSTHDR(&message);
+	cmsg->cmsg_level = level;
+	cmsg->cmsg_type = type;
+	cmsg->cmsg_len = CMSG_LEN(value.size());
+	std::memcpy(CMSG_DATA(cmsg), value.data(), value.size());
+	return err(::sendmsg(fd, &message, 0));
+}
+
+double seconds(const timespec &time)
+{
+	return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+double now()
+{
+	timespec time;
+
+	must(::clock_gettime(CLOCK_REALTIME, &time), "clock_gettime");
+	return seconds(time);
 }
 
 std::optional<Packet> take_error(int fd, std::size_t control_room)

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,6 +54,17 @@ inline Packet receive_packet(const Socket &socket, std::size_t control_room = 51
 {
 	return receive_packet(socket.fd(), control_room, flags);
 }
+
+/** Sends one byte, "x", with one control message. */
+Errno send_with_control(int fd, int level, int type, std::span<const std::byte> value);
+template <typename T> Errno send_with_control(int fd, int level, int type, const T &value)
+{
+	return send_with_control(fd, level, type, std::as_bytes(std::span(&value, 1)));
+}
+
+/** Seconds since 1970, as time stamps of messages count. */
+double seconds(const timespec &time);
+double now();
 
 /** What every entry of the error queue comes with (GLASS_RECVERR). */
 struct QueuedError {

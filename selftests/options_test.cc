@@ -447,21 +447,7 @@ TEST_P(Option, WithoutASumTheHeaderSaysSo)
 /* A message with a time at which it is to go. */
 Errno send_at(int fd, std::uint64_t time)
 {
-	alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(time))> control = {};
-	char byte = 'x';
-	iovec part = {&byte, 1};
-	msghdr message = {};
-
-	message.msg_iov = &part;
-	message.msg_iovlen = 1;
-	message.msg_control = control.data();
-	message.msg_controllen = control.size();
-	cmsghdr *const cmsg = CMSG_FIRSTHDR(&message);
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_TXTIME;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(time));
-	std::memcpy(CMSG_DATA(cmsg), &time, sizeof(time));
-	return err(::sendmsg(fd, &message, 0));
+	return send_with_control(fd, SOL_SOCKET, SCM_TXTIME, time);
 }
 
 TEST_P(Option, AMessageMayHaveATimeAtWhichItIsToGo)

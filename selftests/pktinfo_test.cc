@@ -235,19 +235,6 @@ protected:
 	Pair pair;
 };
 
-double seconds(const timespec &time)
-{
-	return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
-
-double now()
-{
-	timespec time;
-
-	must(::clock_gettime(CLOCK_REALTIME, &time), "clock_gettime");
-	return seconds(time);
-}
-
 TEST_F(Receive, TimestampsAreOfTheArrival)
 {
 	must(pair.receiver.set_option(SOL_SOCKET, SO_TIMESTAMPNS, 1), "SO_TIMESTAMPNS");
