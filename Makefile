@@ -47,8 +47,8 @@ modules:
 	@qemu/native.sh
 
 userspace:
-	@qemu/setup.sh only g++ libcli11-dev libmnl-dev libtraceevent-dev make \
-		nlohmann-json3-dev
+	@qemu/setup.sh only g++ libcli11-dev libmnl-dev libncurses-dev \
+		libtraceevent-dev make nlohmann-json3-dev
 	@$(MAKE) -C userspace O=$(CURDIR)/build/userspace
 
 selftests:

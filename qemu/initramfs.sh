@@ -28,6 +28,7 @@ PROGRAMS=(
 	bash bridge dash ip kmod nsenter perl setpriv sha256sum ss tc tcpdump
 	timeout unshare
 )
+TERMINALS=(l/linux v/vt100 v/vt220 x/xterm x/xterm-256color)
 PERL_MODULES=(strict warnings IO::Handle)	# for kselftest's prefix.pl
 
 # add_libraries ROOT: what the programs below ROOT/usr/bin and ROOT/opt link.
@@ -100,6 +101,9 @@ make_base()
 	done
 	ln -sf dash "$root/usr/bin/sh"
 
+	for name in "${TERMINALS[@]}"; do
+		install -D -m 644 "/lib/terminfo/$name" "$root/usr/lib/terminfo/$name"
+	done
 	# shellcheck disable=SC2016 # perl's own variables
 	perl -e 'eval "require $_" or die for @ARGV;
 		 print map "$_\n", values %INC, @DynaLoader::dl_shared_objects' \

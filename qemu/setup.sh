@@ -15,7 +15,8 @@
 TOOLS=(
 	# building
 	bc bison flex g++ libbpf-dev libcli11-dev libelf-dev libgtest-dev libmnl-dev
-	libssl-dev libtraceevent-dev liburing-dev make nlohmann-json3-dev pahole rsync
+	libncurses-dev libssl-dev libtraceevent-dev liburing-dev make nlohmann-json3-dev
+	pahole rsync
 	# checking
 	clang clang-format codespell llvm perl python3 python3-jsonschema python3-yaml
 	shellcheck sparse tshark

@@ -22,6 +22,7 @@
 #include <sstream>
 #include <utility>
 
+#include "glassctl.h"
 #include "helper.h"
 #include "network.h"
 #include "tracing.h"
@@ -34,74 +35,14 @@ using Strings = std::vector<std::string>;
 
 const std::string tracefs = "/sys/kernel/tracing";
 
-std::string contents_of(const std::string &path)
+/** Waits until all is set up, and the process that it traces runs. */
+bool is_recording(const Glassctl &glassctl)
 {
-	std::ifstream file(path);
-	std::ostringstream text;
+	const std::string file = tracefs + "/instances/glassctl-" + std::to_string(glassctl.pid()) +
+				 "/current_tracer";
 
-	text << file.rdbuf();
-	return text.str();
+	return eventually([&] { return contents_of(file) == "function_graph\n"; });
 }
-
-/** glassctl, running. */
-class Glassctl
-{
-public:
-	explicit Glassctl(const Strings &arguments)
-	{
-		pid_ = static_cast<pid_t>(must(::fork(), "fork"));
-		if (pid_ == 0)
-			exec(arguments);
-	}
-	~Glassctl()
-	{
-		if (pid_ > 0) {
-			::kill(pid_, SIGKILL);
-			::waitpid(pid_, nullptr, 0);
-		}
-		std::filesystem::remove(output_);
-	}
-	Glassctl(const Glassctl &) = delete;
-	Glassctl &operator=(const Glassctl &) = delete;
-
-	/** Its exit status, once it has ended by itself. */
-	int wait()
-	{
-		int status = 0;
-
-		must(::waitpid(std::exchange(pid_, -1), &status, 0), "waitpid");
-		return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	}
-	/** Waits until all is set up, and the process that it traces runs. */
-	bool is_recording() const
-	{
-		const std::string file =
-			tracefs + "/instances/glassctl-" + std::to_string(pid_) + "/current_tracer";
-
-		return eventually([&] { return contents_of(file) == "function_graph\n"; });
-	}
-	void interrupt(int signal) const { ::kill(pid_, signal); }
-	/** What it printed, on either stream. */
-	std::string output() const { return contents_of(output_); }
-
-private:
-	[[noreturn]] void exec(const Strings &arguments) const
-	{
-		std::vector<char *> words = {const_cast<char *>("glassctl")};
-		const int file = ::open(output_.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
-
-		for (const auto &word : arguments)
-			words.push_back(const_cast<char *>(word.c_str()));
-		words.push_back(nullptr);
-		::dup2(file, STDOUT_FILENO);
-		::dup2(file, STDERR_FILENO);
-		::execvp(words[0], words.data());
-		::_exit(127);
-	}
-
-	pid_t pid_ = 0;
-	const std::string output_ = "/tmp/glassctl-" + std::to_string(::getpid());
-};
 
 /** All of tracefs that is everybody's. */
 std::string state_of_tracefs()
@@ -392,7 +333,7 @@ TEST_F(GlassctlTrace, AProcessThatRunsAlready)
 	}
 	::close(gate[0]);
 	Glassctl glassctl({"trace", "--json", "-", "--pid", std::to_string(child)});
-	ASSERT_TRUE(glassctl.is_recording());
+	ASSERT_TRUE(is_recording(glassctl));
 	// What the rest of the machine does meanwhile is not its business.
 	must(sender.send_to(bytes("other"), {GLASS_NODE_LOCAL, 5000}), "send");
 	::close(gate[1]);
@@ -412,9 +353,9 @@ TEST_F(GlassctlTrace, AnInterruptEndsItWithWhatWasSeen)
 		return contents_of("/proc/self/net/glass").find(":5001 ") != std::string::npos;
 	};
 
-	ASSERT_TRUE(glassctl.is_recording());
+	ASSERT_TRUE(is_recording(glassctl));
 	ASSERT_TRUE(eventually(is_there));
-	glassctl.interrupt(SIGINT);
+	glassctl.send_signal(SIGINT);
 	EXPECT_EQ(glassctl.wait(), 0) << glassctl.output();
 	EXPECT_EQ(call(Json::parse(glassctl.output()), "bind")["result"], 0);
 	EXPECT_FALSE(is_there()) << "its command goes with it";
@@ -425,7 +366,7 @@ TEST_F(GlassctlTrace, WhatWasKilledIsTidiedUpByTheNextOne)
 	{
 		const Glassctl killed({"trace", "--", "glass-cat", "-l", "5001", "--no-end"});
 
-		ASSERT_TRUE(killed.is_recording());
+		ASSERT_TRUE(is_recording(killed));
 	}
 	EXPECT_NE(state_of_tracefs(), before);
 	trace_of_a_message();

@@ -11,7 +11,7 @@
 #include "glassctl/sockets.h"
 #include "glassctl/trace.h"
 #include "glassctl/view.h"
-#include "lib/control.h"
+#include "glassctl/watch.h"
 
 namespace glass::ctl {
 
@@ -44,13 +44,12 @@ class Runner
 {
 public:
 	explicit Runner(const Options &options)
-		: options_(options), control_(open()), view_(options.json)
+		: options_(options), control_(open_control()), view_(options.json)
 	{
 	}
 	void run();
 
 private:
-	static Control open();
 	template <typename T> T checked(Result<T> result);
 	std::uint32_t ifindex() const;
 
@@ -68,17 +67,6 @@ private:
 	View view_;
 	Names names_;
 };
-
-Control Runner::open()
-{
-	auto control = Control::open();
-
-	if (control.error() == std::errc::no_such_file_or_directory)
-		throw Failure(control.error(), "netlink family glass", "Is the module loaded?");
-	if (!control)
-		throw Failure(control.error(), "netlink family glass", "");
-	return std::move(*control);
-}
 
 template <typename T> T Runner::checked(Result<T> result)
 {
@@ -227,11 +215,23 @@ void Runner::run()
 	case Command::Anatomy:
 	case Command::Ops:
 	case Command::Trace:
+	case Command::Watch:
 		break; // these ask for nothing that is open yet
 	}
 }
 
 } // namespace
+
+Control open_control()
+{
+	auto control = Control::open();
+
+	if (control.error() == std::errc::no_such_file_or_directory)
+		throw Failure(control.error(), "netlink family glass", "Is the module loaded?");
+	if (!control)
+		throw Failure(control.error(), "netlink family glass", "");
+	return std::move(*control);
+}
 
 void run(const Options &options)
 {
@@ -244,6 +244,8 @@ void run(const Options &options)
 		return show_ops(options);
 	case Command::Trace:
 		return show_trace(options);
+	case Command::Watch:
+		return watch(options);
 	default:
 		return Runner(options).run();
 	}

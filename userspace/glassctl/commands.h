@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "glassctl/options.h"
+#include "lib/control.h"
 
 namespace glass::ctl {
 
@@ -28,6 +29,9 @@ public:
 private:
 	std::string text_;
 };
+
+/** The way to ask Glass in this namespace. Throws Failure: without the module there is none. */
+Control open_control();
 
 /** Does what was asked for. Throws Failure. */
 void run(const Options &options);

@@ -9,6 +9,7 @@
 
 #include "glassctl/kinds.h"
 #include "glassctl/syscalls.h"
+#include "glassctl/watch.h"
 #include "lib/address.h"
 #include "lib/diag.h"
 
@@ -35,6 +36,7 @@ const char *const footer =
 	"  glassctl fd 812:3                   what process 812's descriptor 3 is made of\n"
 	"  glassctl ops stream tcp unix        functions of three socket types\n"
 	"  glassctl trace -- glass-ping 1      the way of a command's calls, down and up\n"
+	"  glassctl watch                      sockets and rates, live\n"
 	"  glassctl --json stats --all         all counters, for a program";
 
 /** A usage error that CLI11 cannot find. */
@@ -118,6 +120,7 @@ private:
 	void add_socket_command();
 	void add_anatomy_commands();
 	void add_trace_command();
+	void add_watch_command();
 
 	CLI::App app_{description, "glassctl"};
 	Options options_;
@@ -332,6 +335,37 @@ void Parser::add_trace_command()
 	trace->footer("Needs root, and a kernel with the function_graph tracer.");
 }
 
+void Parser::add_watch_command()
+{
+	WatchOptions &wanted = options_.watch;
+	CLI::App *const watch = add(
+		app_, "watch", "Sockets, rates, queues and drops, live", Command::Watch, [this] {
+			const std::string &sort = options_.watch.sort;
+
+			if (!sort.empty() && !is_watch_column(sort))
+				throw UsageError("--sort '" + sort + "': there is no such column");
+			if (options_.json && !options_.watch.batch)
+				throw UsageError("watch: --json needs --batch");
+		});
+
+	watch->add_option_function<double>(
+		     "-i,--interval",
+		     [&wanted](double seconds) {
+			     wanted.interval = std::chrono::duration<double>(seconds);
+		     },
+		     "Seconds between two samples; 1, if not given")
+		->type_name("SECONDS")
+		->check(CLI::Range(0.05, 3600.0));
+	watch->add_option("-b,--batch", wanted.batch,
+			  "Print so many samples, as into a pipe; 0 does not end")
+		->type_name("COUNT");
+	watch->add_option("--sort", wanted.sort, "Sort the screen by this column, as recv-q")
+		->type_name("COLUMN");
+	watch->footer(
+		"Keys: q leaves; s and S sort by the next column, or the one before; r turns\n"
+		"the order round; p pauses; arrows and Page keys move.");
+}
+
 Parser::Parser()
 {
 	app_.footer(footer);
@@ -347,6 +381,7 @@ Parser::Parser()
 	add_socket_command();
 	add_anatomy_commands();
 	add_trace_command();
+	add_watch_command();
 }
 
 Options Parser::parse(int argc, char **argv)

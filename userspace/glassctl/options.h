@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,6 +36,7 @@ enum class Command {
 	Anatomy,
 	Ops,
 	Trace,
+	Watch,
 };
 
 /** Which sockets are shown; empty values stand for all. */
@@ -55,6 +57,13 @@ struct TraceOptions {
 	bool unfold = false;		  /**< show locks, RCU, accounting … too */
 };
 
+/** How the sockets are watched. */
+struct WatchOptions {
+	std::chrono::duration<double> interval{1}; /**< between two samples */
+	std::optional<std::uint64_t> batch;	   /**< so many samples, printed; else a screen */
+	std::string sort;			   /**< the column by which a screen is sorted */
+};
+
 /** What was asked for; what a command does not take keeps its default. */
 struct Options {
 	Command command = Command::Info;
@@ -69,6 +78,7 @@ struct Options {
 	std::vector<std::string> descriptors; /**< of sockets; of Ops, names of kinds too */
 	OpsTable table = OpsTable::ProtoOps;
 	TraceOptions trace;
+	WatchOptions watch;
 };
 
 /**

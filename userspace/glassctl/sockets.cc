@@ -4,8 +4,6 @@
 #include <algorithm>
 
 #include "glassctl/commands.h"
-#include "glassctl/view.h"
-#include "lib/diag.h"
 
 namespace glass::ctl {
 
@@ -68,7 +66,18 @@ void add_details(Row &row, const SocketView &socket)
 	row["unacked"] = info.unacked;
 }
 
-Row row_of(const SocketView &socket)
+} // namespace
+
+const std::vector<std::string> &socket_columns()
+{
+	static const std::vector<std::string> columns = {"type",    "state",   "recv-q", "send-q",
+							 "local",   "peer",    "rtt_us", "cwnd",
+							 "snd_wnd", "rcv_wnd", "retrans"};
+
+	return columns;
+}
+
+Row socket_row(const SocketView &socket, bool with_details)
 {
 	Row row;
 
@@ -90,36 +99,39 @@ Row row_of(const SocketView &socket)
 		row["rcv_wnd"] = socket.info->rcv_wnd;
 		row["retrans"] = socket.info->retransmits;
 	}
+	if (with_details)
+		add_details(row, socket);
 	return row;
 }
 
-} // namespace
-
-void show_sockets(const Options &options)
+std::vector<SocketView> fetch_sockets(const Options &options)
 {
-	std::vector<std::string> columns = {"type",    "state",	  "recv-q", "send-q",
-					    "local",   "peer",	  "rtt_us", "cwnd",
-					    "snd_wnd", "rcv_wnd", "retrans"};
-	std::multimap<std::uint64_t, SocketUser> users;
-	const auto sockets = list_sockets(options.sockets.states);
-	std::vector<Row> rows;
+	auto sockets = list_sockets(options.sockets.states);
 
 	if (!sockets)
 		throw Failure(sockets.error(), options.text,
 			      sockets.error() == std::errc::no_such_file_or_directory
 				      ? "Is the module loaded?"
 				      : "");
+	return std::move(*sockets);
+}
+
+void show_sockets(const Options &options)
+{
+	std::vector<std::string> columns = socket_columns();
+	std::multimap<std::uint64_t, SocketUser> users;
+	const auto sockets = fetch_sockets(options);
+	std::vector<Row> rows;
+
 	if (options.sockets.with_users) {
 		users = find_socket_users();
 		columns.push_back("process");
 	}
-	for (const SocketView &socket : *sockets) {
+	for (const SocketView &socket : sockets) {
 		if (!is_wanted(socket, options.sockets))
 			continue;
-		Row row = row_of(socket);
+		Row row = socket_row(socket, options.json);
 
-		if (options.json)
-			add_details(row, socket);
 		if (options.sockets.with_users)
 			row["process"] = options.json ? users_row(users, socket.inode)
 						      : Row(users_text(users, socket.inode));
