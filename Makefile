@@ -47,7 +47,7 @@ modules:
 	@qemu/native.sh
 
 userspace:
-	@qemu/setup.sh only g++ libcli11-dev libmnl-dev libncurses-dev \
+	@qemu/setup.sh only g++ libbpf-dev libcli11-dev libmnl-dev libncurses-dev \
 		libtraceevent-dev make nlohmann-json3-dev
 	@$(MAKE) -C userspace O=$(CURDIR)/build/userspace
 

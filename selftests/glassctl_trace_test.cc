@@ -241,7 +241,8 @@ TEST_F(GlassctlTrace, AMessageIsFollowedDownToTheDeviceAndUpToItsReader)
 	if (layers.size() > 1 && layers[1] == "sockfs")
 		layers.erase(layers.begin() + 1);
 	EXPECT_EQ(layers, (Strings{"system_call", "proto_ops", "proto", "output", "device", "input",
-				   "wakeup"}));
+				   "wakeup"}))
+		<< sent;
 	Strings woken;
 	for (const auto &wakeup : sent["wakeups"])
 		woken.push_back(std::to_string(wakeup["thread"].get<pid_t>()));

@@ -60,6 +60,7 @@ private:
 	void take(const Event &event, const GlassFrame &frame);
 	Frame *send(const Event &event, std::uint64_t skb);
 	void receive(const Event &event, std::uint64_t skb);
+	void take(const ReturnedError &error);
 	void leave(Thread &thread, std::uint64_t time);
 	std::string symbol(std::uint64_t address) const;
 	std::string name_of(pid_t thread) const;
@@ -294,6 +295,37 @@ void Finder::receive(const Event &event, std::uint64_t skb)
 	frame.in_call = threads_[event.thread].call == static_cast<int>(number);
 }
 
+/*
+ * A function's end is told twice, at almost the same time: to the step that
+ * ended then.
+ */
+void Finder::take(const ReturnedError &error)
+{
+	const auto known = recording_.known.find(error.address);
+	const std::uint64_t time = since_begin(error.time);
+	std::uint64_t least = UINT64_MAX;
+	Step *nearest = nullptr;
+
+	if (error.time < begin_ || known == recording_.known.end())
+		return;
+	for (Call &call : calls_) {
+		if (call.thread != error.thread || call.begin > time ||
+		    call.begin + call.duration < time)
+			continue;
+		for (Step &step : call.steps) {
+			const std::uint64_t end = call.begin + step.begin + step.duration;
+			const std::uint64_t distance = end > time ? end - time : time - end;
+
+			if (step.function == known->second.name && distance < least) {
+				least = distance;
+				nearest = &step;
+			}
+		}
+	}
+	if (nearest)
+		nearest->error = error.error;
+}
+
 /* --- Sense -------------------------------------------------------------------------- */
 
 /* The steps' parents, -1 for the outermost. */
@@ -405,6 +437,8 @@ Trace Finder::find(const std::string &name)
 	}
 	for (auto &[number, thread] : threads_)
 		leave(thread, last);
+	for (const ReturnedError &error : recording_.errors)
+		take(error);
 
 	int number = 0;
 	for (std::size_t i = 0; i < calls_.size(); i++) {
@@ -425,6 +459,42 @@ Trace Finder::find(const std::string &name)
 }
 
 } // namespace
+
+/*
+ * At each depth the last one that returned it: what failed before was tried
+ * again, or did not matter. A function without a step of its own error (BTF
+ * may not know it) does not end the way, if there is one below it.
+ */
+std::vector<const Step *> Call::way_of_error() const
+{
+	std::vector<const Step *> way;
+	int depth = -1;
+	std::size_t begin = 0;
+	std::size_t end = steps.size();
+
+	if (value >= 0 || value < -4095)
+		return way;
+	while (true) {
+		std::size_t found = end;
+
+		for (std::size_t i = begin; i < end; i++)
+			if (steps[i].error == -value && !steps[i].is_noise &&
+			    (found == end || steps[i].depth <= steps[found].depth))
+				found = i;
+		if (found == end)
+			break;
+		way.push_back(&steps[found]);
+		depth = steps[found].depth;
+		begin = found + 1;
+		end = static_cast<std::size_t>(
+			std::find_if(steps.begin() + static_cast<std::ptrdiff_t>(begin),
+				     steps.begin() + static_cast<std::ptrdiff_t>(end),
+				     [depth](const Step &step) { return step.depth <= depth; }) -
+			steps.begin());
+	}
+	std::ranges::reverse(way);
+	return way;
+}
 
 Trace find_calls(const Recording &recording, const OpsTables &tables, const std::string &name)
 {

@@ -28,6 +28,7 @@ struct Step {
 	int depth = 0; /**< 0 for those that the kernel's entry code called */
 	std::uint64_t begin = 0;
 	std::uint64_t duration = 0;
+	int error = 0; /**< that it returned, as errno has it, if the recording tells */
 	/** It, and all that it called, is noise: the reader need not see it. */
 	bool is_noise = false;
 	/** The pointer that was followed to get here: `socket->ops->sendmsg`; empty for a plain call. */
@@ -91,6 +92,13 @@ struct Call {
 	std::vector<Step> steps; /**< each before those that it called */
 	std::vector<Frame> frames;
 	std::vector<Wakeup> wakeups;
+
+	/**
+	 * Where the error that the call failed with came from, and the way back:
+	 * the steps that returned it, from the innermost to the outermost.
+	 * Empty for a call that succeeded, or if the recording does not tell.
+	 */
+	std::vector<const Step *> way_of_error() const;
 };
 
 struct Trace {

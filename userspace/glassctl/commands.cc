@@ -216,6 +216,7 @@ void Runner::run()
 	case Command::Ops:
 	case Command::Trace:
 	case Command::Watch:
+	case Command::Why:
 		break; // these ask for nothing that is open yet
 	}
 }
@@ -246,6 +247,8 @@ void run(const Options &options)
 		return show_trace(options);
 	case Command::Watch:
 		return watch(options);
+	case Command::Why:
+		return show_why(options);
 	default:
 		return Runner(options).run();
 	}

@@ -36,6 +36,7 @@ const char *const footer =
 	"  glassctl fd 812:3                   what process 812's descriptor 3 is made of\n"
 	"  glassctl ops stream tcp unix        functions of three socket types\n"
 	"  glassctl trace -- glass-ping 1      the way of a command's calls, down and up\n"
+	"  glassctl why -- glass-cat 1:5000    where the error of a call came from\n"
 	"  glassctl watch                      sockets and rates, live\n"
 	"  glassctl --json stats --all         all counters, for a program";
 
@@ -121,6 +122,7 @@ private:
 	void add_anatomy_commands();
 	void add_trace_command();
 	void add_watch_command();
+	void add_why_command();
 
 	CLI::App app_{description, "glassctl"};
 	Options options_;
@@ -335,6 +337,25 @@ void Parser::add_trace_command()
 	trace->footer("Needs root, and a kernel with the function_graph tracer.");
 }
 
+void Parser::add_why_command()
+{
+	TraceOptions &wanted = options_.trace;
+	CLI::App *const why = add(
+		app_, "why", "Where in the kernel the errors of a command's socket calls come from",
+		Command::Why, [&wanted] {
+			if (!wanted.call.empty() && !is_socket_syscall(wanted.call))
+				throw UsageError("--call '" + wanted.call +
+						 "': no call of sockets goes by this name");
+		});
+
+	why->add_option("--call", wanted.call, "Only calls of this name, as connect")
+		->type_name("NAME");
+	why->add_option("command", wanted.command, "What to run, behind --")
+		->option_text("COMMAND...")
+		->required();
+	why->footer("Needs root, and a kernel with the function_graph tracer, fprobes and BTF.");
+}
+
 void Parser::add_watch_command()
 {
 	WatchOptions &wanted = options_.watch;
@@ -382,6 +403,7 @@ Parser::Parser()
 	add_anatomy_commands();
 	add_trace_command();
 	add_watch_command();
+	add_why_command();
 }
 
 Options Parser::parse(int argc, char **argv)

@@ -37,6 +37,7 @@ enum class Command {
 	Ops,
 	Trace,
 	Watch,
+	Why,
 };
 
 /** Which sockets are shown; empty values stand for all. */

@@ -89,6 +89,7 @@ private:
 	void check_kernel() const;
 	void follow_threads(TraceInstance &instance) const;
 	void record_functions();
+	void record_errors(const std::vector<TraceableFunction> &functions);
 	void record_calls();
 	void record_frames();
 	void wait();
@@ -109,6 +110,7 @@ private:
 	std::optional<TraceInstance> calls_;
 	std::optional<TraceInstance> frames_;
 	std::optional<TraceReader> reader_;
+	std::optional<ErrorReturns> errors_;
 };
 
 void Recorder::fail(std::error_code error, const std::string &explanation) const
@@ -157,6 +159,7 @@ void Recorder::follow_threads(TraceInstance &instance) const
 void Recorder::record_functions()
 {
 	const auto functions = traceable_functions();
+	std::vector<TraceableFunction> followed;
 	std::string numbers;
 
 	if (!functions)
@@ -168,11 +171,30 @@ void Recorder::record_functions()
 		if (!layer)
 			continue;
 		numbers += std::to_string(i + 1) + ' ';
+		if (plan_.with_errors && !is_noise(*layer))
+			followed.push_back(function);
 		result_.known[function.address] = {function.name, function.module, *layer};
 	}
+	// First, so that a function's end is told to us before the tracer hears of it.
+	if (plan_.with_errors)
+		record_errors(followed);
 	expect(calls_->write("set_ftrace_filter", numbers), "set_ftrace_filter");
 	expect(calls_->write("current_tracer", "function_graph"),
 	       "function_graph in an instance (Linux 6.11 or newer)");
+}
+
+void Recorder::record_errors(const std::vector<TraceableFunction> &functions)
+{
+	const auto that_fail = functions_that_can_fail(functions);
+
+	if (!that_fail)
+		fail(that_fail.error(),
+		     "This kernel does not tell what functions return (CONFIG_DEBUG_INFO_BTF)");
+	auto errors = ErrorReturns::open(*that_fail);
+	if (!errors)
+		fail(errors.error(), "This kernel lets no program look at the ends of functions "
+				     "(CONFIG_BPF_EVENTS, CONFIG_FPROBE)");
+	errors_.emplace(std::move(*errors));
 }
 
 void Recorder::record_calls()
@@ -319,6 +341,11 @@ void Recorder::read()
 
 	expect(reader_->read(*calls_, handler), "trace_pipe_raw");
 	expect(reader_->read(*frames_, handler), "trace_pipe_raw");
+	if (errors_)
+		expect(errors_->read([this](const ReturnedError &error) {
+			result_.errors.push_back(error);
+		}),
+		       "the errors that functions returned");
 }
 
 /* Until the process has ended, or somebody has had enough. */

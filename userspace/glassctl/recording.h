@@ -20,6 +20,7 @@
 
 #include "glassctl/process.h"
 #include "lib/layer.h"
+#include "lib/returns.h"
 
 namespace glass::ctl {
 
@@ -92,6 +93,7 @@ struct KnownFunction {
 struct Recording {
 	std::vector<FunctionEvent> functions;
 	std::vector<Event> events;
+	std::vector<ReturnedError> errors; /**< of all threads, if the plan asks for them */
 	std::unordered_map<std::uint64_t, KnownFunction> known; /**< by their address */
 	/** The names of the tables that pointers led to, by their address. */
 	std::unordered_map<std::uint64_t, std::string> symbols;
@@ -106,6 +108,7 @@ struct RecordingPlan {
 	/** Runs once all is set up; an error ends the recording at once. */
 	std::function<Result<void>()> begin;
 	bool with_functions = true;
+	bool with_errors = false; /**< those that functions returned; needs them */
 	/** Where functions stand. */
 	const LayerMap *layers = nullptr;
 };

@@ -52,9 +52,8 @@ void write_to(const Options &options, const std::string &path, const std::string
 		throw Failure(last_error(), options.text, path);
 }
 
-} // namespace
-
-void show_trace(const Options &options)
+/* Runs what was asked for, and finds sense in what the kernel did for it. */
+Trace follow(const Options &options, bool with_errors)
 {
 	const TraceOptions &wanted = options.trace;
 	const Interrupts interrupts;
@@ -65,6 +64,7 @@ void show_trace(const Options &options)
 
 	plan.title = title_of(wanted);
 	plan.layers = &layers;
+	plan.with_errors = with_errors;
 	plan.begin = [&process] { return process.let_go(); };
 	const Recording recording = record(process, interrupts, plan, options.text);
 	Trace trace = find_calls(recording, tables, wanted.call);
@@ -72,6 +72,16 @@ void show_trace(const Options &options)
 	if (trace.lost)
 		std::cerr << "glassctl: " << options.text << ": " << trace.lost
 			  << " events were lost: there was no room for them\n";
+	return trace;
+}
+
+} // namespace
+
+void show_trace(const Options &options)
+{
+	const TraceOptions &wanted = options.trace;
+	const Trace trace = follow(options, false);
+
 	if (!wanted.html_file.empty())
 		return write_to(options, wanted.html_file, trace_html(trace));
 	if (!wanted.json_file.empty())
@@ -79,6 +89,16 @@ void show_trace(const Options &options)
 	if (options.json)
 		return write_to(options, "-", trace_json(trace));
 	write_to(options, "-", trace_text(trace, {::isatty(STDOUT_FILENO) == 1, wanted.unfold}));
+}
+
+void show_why(const Options &options)
+{
+	Trace trace = follow(options, true);
+
+	std::erase_if(trace.calls, [](const Call &call) { return call.value >= 0; });
+	write_to(options, "-",
+		 options.json ? why_json(trace)
+			      : why_text(trace, {::isatty(STDOUT_FILENO) == 1, false}));
 }
 
 } // namespace glass::ctl

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "glassctl/names.h"
+#include "glassctl/syscalls.h"
 #include "glassctl/view.h"
 #include "lib/diag.h"
 
@@ -87,6 +88,7 @@ class TextView
 public:
 	TextView(const Trace &trace, const TextStyle &style) : trace_(trace), style_(style) {}
 	std::string print();
+	std::string print_why();
 
 private:
 	std::string in(const std::string &colour, const std::string &text) const
@@ -94,6 +96,8 @@ private:
 		return style_.is_coloured ? colour + text + reset : text;
 	}
 	void print_call(const Call &call);
+	void print_heading(const Call &call);
+	void print_way_of_error(const Call &call);
 	void print_socket(const CallSocket &socket);
 	void print_step(const Call &call, std::size_t number, int folded);
 	void print_note(int depth, const std::string &text);
@@ -147,7 +151,7 @@ void TextView::print_step(const Call &call, std::size_t number, int folded)
 						       thread_text(wakeup.thread, wakeup.name));
 }
 
-void TextView::print_call(const Call &call)
+void TextView::print_heading(const Call &call)
 {
 	out_ += in(bold, '#' + std::to_string(call.number) + ' ' + call.name + '(' +
 				 call.arguments + ')');
@@ -155,6 +159,11 @@ void TextView::print_call(const Call &call)
 	out_ += "  " + time_text(call.duration) + " µs, " + thread_text(call.thread, call.command) +
 		'\n';
 	print_socket(call.socket);
+}
+
+void TextView::print_call(const Call &call)
+{
+	print_heading(call);
 	for (std::size_t i = 0; i < call.steps.size(); i++) {
 		int folded = 0;
 
@@ -176,6 +185,38 @@ std::string TextView::print()
 		print_call(call);
 	if (trace_.calls.empty())
 		out_ += "No socket calls were seen.\n";
+	return std::move(out_);
+}
+
+void TextView::print_way_of_error(const Call &call)
+{
+	const auto way = call.way_of_error();
+
+	print_heading(call);
+	for (const Step *step : way) {
+		const std::string colour = colour_of(step->layer);
+		const bool is_first = step == way.front();
+
+		out_ += is_first ? "  from  " : "  via   ";
+		out_ += in(colour, padded(std::string(layer_title(step->layer)), layer_width)) +
+			"  " + in(is_first ? bold : colour, step->function);
+		if (!step->module.empty())
+			out_ += " [" + step->module + ']';
+		if (!step->pointer.empty())
+			out_ += "  " + in(bold, step->pointer) + " of " + step->table;
+		out_ += '\n';
+	}
+	if (way.empty())
+		out_ += "  no function that can be followed returned this\n";
+	out_ += '\n';
+}
+
+std::string TextView::print_why()
+{
+	for (const Call &call : trace_.calls)
+		print_way_of_error(call);
+	if (trace_.calls.empty())
+		out_ += "No socket call failed.\n";
 	return std::move(out_);
 }
 
@@ -287,6 +328,44 @@ Row row_of(const Call &call)
 std::string trace_text(const Trace &trace, const TextStyle &style)
 {
 	return TextView(trace, style).print();
+}
+
+std::string why_text(const Trace &trace, const TextStyle &style)
+{
+	return TextView(trace, style).print_why();
+}
+
+std::string why_json(const Trace &trace)
+{
+	Row rows = Row::array();
+
+	for (const Call &call : trace.calls) {
+		Row row;
+
+		row["number"] = call.number;
+		row["name"] = call.name;
+		row["arguments"] = call.arguments;
+		row["errno"] = -call.value;
+		row["error"] = error_name(static_cast<int>(-call.value));
+		row["thread"] = call.thread;
+		row["command"] = call.command;
+		row["socket"] = row_of(call.socket);
+		row["way"] = Row::array();
+		for (const Step *step : call.way_of_error()) {
+			Row function;
+
+			function["function"] = step->function;
+			function["module"] = step->module;
+			function["layer"] = layer_key(step->layer);
+			if (!step->pointer.empty()) {
+				function["pointer"] = step->pointer;
+				function["table"] = step->table;
+			}
+			row["way"].push_back(std::move(function));
+		}
+		rows.push_back(std::move(row));
+	}
+	return rows.dump(-1, ' ', false, Row::error_handler_t::replace) + '\n';
 }
 
 std::string trace_json(const Trace &trace)

@@ -27,6 +27,11 @@ std::string trace_html(const Trace &trace);
 /** One JSON object, and a newline. Times in nanoseconds. docs/trace.md tells the members. */
 std::string trace_json(const Trace &trace);
 
+/** For a terminal: of each call that failed, where its error came from and the way back. */
+std::string why_text(const Trace &trace, const TextStyle &style);
+/** The same as one JSON array, and a newline. docs/trace.md tells the members. */
+std::string why_json(const Trace &trace);
+
 } // namespace glass::ctl
 
 #endif // GLASSCTL_TRACE_VIEW_H
