@@ -504,17 +504,31 @@ int glass_connected_may_receive(struct sock *sk, int flags)
 	return 0;
 }
 
+/* Room for who writes is no news to who reads. */
+static int reader_wake_function(struct wait_queue_entry *wait,
+				unsigned int mode, int sync, void *key)
+{
+	if (key && !(key_to_poll(key) & (EPOLLIN | EPOLLERR)))
+		return 0;
+	return woken_wake_function(wait, mode, sync, key);
+}
+
 /**
  * glass_connected_wait_data - wait until something arrives
  * @sk: the socket
+ * @flags: MSG_*
  * @timeo: jiffies to wait; what is left of it
+ *
+ * What arrives wakes one of those who read, and whoever only peeks: that takes
+ * nothing from the others. Who leaves something calls
+ * glass_connected_reader_leaves().
  *
  * Context: process, may sleep; socket lock held, and let go meanwhile.
  * Return: 0, -EAGAIN or as interrupted.
  */
-int glass_connected_wait_data(struct sock *sk, long *timeo)
+int glass_connected_wait_data(struct sock *sk, int flags, long *timeo)
 {
-	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	DEFINE_WAIT_FUNC(wait, reader_wake_function);
 	struct glass_transport *tp = glass_tp(sk);
 	u32 unread = tp->unread;
 
@@ -524,14 +538,37 @@ int glass_connected_wait_data(struct sock *sk, long *timeo)
 	if (signal_pending(current))
 		return sock_intr_errno(*timeo);
 
-	add_wait_queue(sk_sleep(sk), &wait);
+	if (flags & MSG_PEEK)
+		add_wait_queue(sk_sleep(sk), &wait);
+	else
+		add_wait_queue_exclusive(sk_sleep(sk), &wait);
+	tp->readers++;
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	sk_wait_event(sk, timeo, tp->unread != unread || sk->sk_err ||
 		      sk->sk_shutdown & RCV_SHUTDOWN ||
 		      sk->sk_state == TCP_CLOSE, &wait);
 	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	tp->readers--;
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return 0;
+}
+
+/**
+ * glass_connected_reader_leaves - a call that reads is over
+ * @sk: the socket
+ *
+ * What came wakes one reader, however many it is enough for; what that leaves
+ * is for the next one.
+ *
+ * Context: process; socket lock held.
+ */
+void glass_connected_reader_leaves(struct sock *sk)
+{
+	const struct glass_transport *tp = glass_tp(sk);
+
+	if (tp->readers && tp->unread)
+		wake_up_interruptible_poll(sk_sleep(sk),
+					   EPOLLIN | EPOLLRDNORM);
 }
 
 /**

@@ -15,7 +15,8 @@ int glass_connected_check_cmsg(struct sock *sk, struct msghdr *msg,
 int glass_connected_may_send(struct sock *sk, const struct msghdr *msg,
 			     long *timeo);
 int glass_connected_may_receive(struct sock *sk, int flags);
-int glass_connected_wait_data(struct sock *sk, long *timeo);
+int glass_connected_wait_data(struct sock *sk, int flags, long *timeo);
+void glass_connected_reader_leaves(struct sock *sk);
 void glass_connected_has_read(struct sock *sk);
 
 /* struct proto_ops */

@@ -224,6 +224,7 @@ static enum glass_drop listen_establish(struct sock *sk,
 					struct sk_buff *skb)
 {
 	struct glass_transport *tp = glass_tp(sk);
+	tp->readers = 0;
 	struct glass_conn *conn;
 	struct sock *child;
 

@@ -219,10 +219,11 @@ static int glass_seqpacket_recvmsg(struct sock *sk, struct msghdr *msg,
 		}
 		if (err)
 			break;
-		err = glass_connected_wait_data(sk, &timeo);
+		err = glass_connected_wait_data(sk, flags, &timeo);
 		if (err)
 			break;
 	}
+	glass_connected_reader_leaves(sk);
 	release_sock(sk);
 	if (is_read) {
 		glass_stamp_tell(sk, msg, call.time);

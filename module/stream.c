@@ -155,7 +155,7 @@ static int glass_stream_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 			break;
 		if (!(flags & MSG_PEEK))
 			glass_connected_has_read(sk);
-		err = glass_connected_wait_data(sk, &timeo);
+		err = glass_connected_wait_data(sk, flags, &timeo);
 		if (err)
 			break;
 	}
@@ -163,6 +163,7 @@ static int glass_stream_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		glass_connected_has_read(sk);
 	if (copied || err > 0)
 		err = copied;
+	glass_connected_reader_leaves(sk);
 	release_sock(sk);
 	if (copied) {
 		glass_stamp_tell(sk, msg, call.time);
@@ -190,7 +191,7 @@ static ssize_t glass_stream_splice_read(struct socket *sock, loff_t *ppos,
 	while (!(spliced = glass_rx_splice(sk, pipe, len, flags))) {
 		err = glass_connected_may_receive(sk, 0);
 		if (!err)
-			err = glass_connected_wait_data(sk, &timeo);
+			err = glass_connected_wait_data(sk, 0, &timeo);
 		if (!err)
 			continue;
 		spliced = min(err, 0);
@@ -200,6 +201,7 @@ static ssize_t glass_stream_splice_read(struct socket *sock, loff_t *ppos,
 		sk_peek_offset_bwd(sk, spliced);
 		glass_connected_has_read(sk);
 	}
+	glass_connected_reader_leaves(sk);
 	release_sock(sk);
 	return spliced;
 }

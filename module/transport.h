@@ -72,6 +72,7 @@ enum glass_deadline {
  * @sndbuf: bytes that the send buffer is without memory pressure, unless
  *	SO_SNDBUF was set
  * @unread: bytes in sk_receive_queue that nobody has read
+ * @readers: calls that wait for something to read
  * @deadlines: when, in jiffies
  * @deadline_set: bit mask: which of @deadlines count
  * @progress: jiffies when the peer last acknowledged something, or when
@@ -129,6 +130,7 @@ struct glass_transport {
 	u32			ack_owed;
 	u32			window_floor;
 	u32			unread;
+	u32			readers;
 
 	unsigned long		deadlines[GLASS_DEADLINE_MAX];
 	unsigned long		deadline_set;

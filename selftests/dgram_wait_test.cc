@@ -192,41 +192,6 @@ TEST(DgramBlock, AReaderIsWokenByShutdown)
 	}
 }
 
-TEST(DgramBlock, OneMessageWakesOneOfEightReaders)
-{
-	constexpr std::size_t count = 8;
-	Pair pair = make_pair();
-	std::array<std::unique_ptr<Task<long>>, count> readers;
-	std::array<long, count> switches;
-	const auto done = [&] {
-		std::size_t done = 0;
-
-		for (auto &reader : readers)
-			done += reader->is_done();
-		return done;
-	};
-
-	for (auto &reader : readers)
-		reader = blocked_reader(pair.receiver);
-	for (std::size_t i = 0; i < count; i++)
-		switches[i] = voluntary_switches(readers[i]->tid());
-	must(pair.sender.send(bytes("one")), "send");
-	while (!done())
-		std::this_thread::yield();
-	EXPECT_EQ(done(), 1u);
-	for (std::size_t i = 0; i < count; i++) {
-		if (readers[i]->is_done())
-			continue;
-		EXPECT_TRUE(readers[i]->sleeps_in(SYS_recvfrom));
-		EXPECT_EQ(voluntary_switches(readers[i]->tid()), switches[i])
-			<< "reader " << i << " was woken for nothing";
-	}
-	for (std::size_t i = 1; i < count; i++)
-		must(pair.sender.send(bytes("one")), "send");
-	for (auto &reader : readers)
-		EXPECT_EQ(reader->result(), 3);
-}
-
 TEST(DgramBlock, ManyReadersShareTheMessages)
 {
 	constexpr int messages = 200;

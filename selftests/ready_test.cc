@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <memory>
@@ -216,6 +217,107 @@ TEST_P(Readiness, ExclusiveWakesOneOfEight)
 	}
 	for (auto &task : tasks)
 		EXPECT_TRUE(task->result());
+}
+
+/* --- Who waits in a call ------------------------------------------------------------------- */
+
+/* Eight that wait for something to read. */
+class Readers
+{
+public:
+	static constexpr std::size_t count = 8;
+
+	Readers(int fd, std::size_t room)
+	{
+		for (auto &task : tasks_) {
+			task = std::make_unique<Task<long>>([fd, room] {
+				std::array<char, 100> buffer;
+
+				return ::recv(fd, buffer.data(), room, 0);
+			});
+			EXPECT_TRUE(task->sleeps_in(SYS_recvfrom));
+		}
+		for (std::size_t i = 0; i < count; i++)
+			switches_[i] = voluntary_switches(tasks_[i]->tid());
+	}
+	std::size_t done()
+	{
+		return static_cast<std::size_t>(
+			std::ranges::count_if(tasks_, [](auto &task) { return task->is_done(); }));
+	}
+	/* Who was woken and has gone back to sleep. */
+	std::size_t woken_in_vain()
+	{
+		std::size_t woken = 0;
+
+		for (std::size_t i = 0; i < count; i++)
+			woken += !tasks_[i]->is_done() && tasks_[i]->sleeps_in(SYS_recvfrom) &&
+				 voluntary_switches(tasks_[i]->tid()) != switches_[i];
+		return woken;
+	}
+	/* What each of them got. */
+	std::vector<long> results()
+	{
+		std::vector<long> results;
+
+		for (auto &task : tasks_)
+			results.push_back(task->result());
+		return results;
+	}
+
+private:
+	std::array<std::unique_ptr<Task<long>>, count> tasks_;
+	std::array<long, count> switches_ = {};
+};
+
+TEST_P(Readiness, OneMessageWakesOneOfEightReaders)
+{
+	const auto size = static_cast<long>(ends.header + 1);
+	Readers readers(ends.reader.get(), 100);
+
+	write_message();
+	EXPECT_TRUE(eventually([&] { return readers.done() >= 1; }));
+	EXPECT_EQ(readers.woken_in_vain(), 0u);
+	EXPECT_EQ(readers.done(), 1u);
+	for (std::size_t i = 1; i < Readers::count; i++) {
+		write_message();
+		EXPECT_TRUE(eventually([&] { return readers.done() > i; }));
+	}
+	EXPECT_EQ(readers.results(), std::vector(Readers::count, size));
+}
+
+/* What comes at once may be enough for all: who leaves wakes the next. */
+TEST_P(Readiness, WhatOneReaderLeavesIsForTheNext)
+{
+	const auto room = type() == SOCK_STREAM ? 1 : 100;
+	Readers readers(ends.reader.get(), room);
+
+	/* Those of a connection go as one segment, with the last. */
+	for (std::size_t i = 1; i < Readers::count; i++)
+		must(::send(ends.writer.get(), "x", 1, is_connection() ? MSG_MORE : 0), "send");
+	write_message();
+	EXPECT_EQ(readers.results(),
+		  std::vector(Readers::count, static_cast<long>(ends.header + 1)));
+}
+
+/* A peek takes nothing, so it takes no reader's turn. (Of messages, the core decides.) */
+TEST_P(Readiness, APeekTakesNoReadersTurn)
+{
+	if (!is_connection())
+		return;
+	const int fd = ends.reader.get();
+	std::array<char, 100> seen;
+	std::array<char, 100> read;
+	Task<long> peeker([&] { return ::recv(fd, seen.data(), seen.size(), MSG_PEEK); });
+
+	ASSERT_TRUE(peeker.sleeps_in(SYS_recvfrom));
+	Task<long> reader([&] { return ::recv(fd, read.data(), read.size(), 0); });
+	ASSERT_TRUE(reader.sleeps_in(SYS_recvfrom));
+	write_message();
+	EXPECT_EQ(reader.result(), static_cast<long>(ends.header + 1));
+	if (!peeker.is_done())
+		write_message(); /* it may have come too late */
+	EXPECT_EQ(peeker.result(), static_cast<long>(ends.header + 1));
 }
 
 /* --- Parts, many, and bad buffers: what the other types' own tests have ------------------------- */
