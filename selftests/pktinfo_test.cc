@@ -455,30 +455,30 @@ TEST_P(Labels, ThePriorityReachesTheFrame)
 	EXPECT_FALSE(reaches_the_frame(SO_PRIORITY, offsetof(__sk_buff, priority), 5, false));
 }
 
-/* For one message, as a control message; the next one has the socket's again. */
-TEST_F(Filter, AMessageMayHaveAMarkOfItsOwn)
+/*
+ * For one message, as a control message; the next one has the socket's again. It is
+ * asked for of connections, too, and changes nothing there, as of TCP.
+ */
+TEST_P(Labels, AMessageMayHaveAMarkOfItsOwn)
 {
-	const auto program = must(load_ebpf(wants(offsetof(__sk_buff, mark), 78)), "bpf");
-	alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint32_t))> control = {};
-	std::array<char, 1> byte = {'x'};
-	iovec data = {byte.data(), byte.size()};
-	msghdr message = {};
 	const std::uint32_t mark = 78;
+	const auto ends = glass_ends(GetParam().type);
+	const auto program = must(load_ebpf(wants(offsetof(__sk_buff, mark), mark)), "bpf");
+	const int fd = program.get();
+	const bool is_connection =
+		GetParam().type == SOCK_STREAM || GetParam().type == SOCK_SEQPACKET;
+	const auto arrives = [&] {
+		std::array<char, 100> buffer;
 
-	must(pair.receiver.set_option(SOL_SOCKET, SO_ATTACH_BPF, program.get()), "SO_ATTACH_BPF");
-	message.msg_iov = &data;
-	message.msg_iovlen = 1;
-	message.msg_control = control.data();
-	message.msg_controllen = control.size();
-	cmsghdr *const cmsg = CMSG_FIRSTHDR(&message);
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SO_MARK;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(mark));
-	std::memcpy(CMSG_DATA(cmsg), &mark, sizeof(mark));
-	must(::sendmsg(pair.sender.fd(), &message, 0), "sendmsg");
-	EXPECT_EQ(read_message(pair.receiver), "x");
-	must(pair.sender.send(bytes("y")), "send");
-	EXPECT_FALSE(is_readable(pair.receiver));
+		return ::recv(ends.reader.get(), buffer.data(), buffer.size(), MSG_DONTWAIT) > 0;
+	};
+
+	must(::setsockopt(ends.reader.get(), SOL_SOCKET, SO_ATTACH_BPF, &fd, sizeof(fd)),
+	     "SO_ATTACH_BPF");
+	EXPECT_EQ(send_with_control(ends.writer.get(), SOL_SOCKET, SO_MARK, mark), 0);
+	EXPECT_EQ(arrives(), !is_connection);
+	EXPECT_EQ(err(::send(ends.writer.get(), "y", 1, 0)), 0);
+	EXPECT_FALSE(arrives());
 }
 
 TEST_F(Filter, ExtendedIsAskedLikeAClassicOne)
