@@ -306,22 +306,6 @@ TEST(DgramBind, ANodeThatIsNotOursIsNotAvailable)
 	EXPECT_EQ(err(socket.bind({GLASS_NODE_LOCAL, any})), 0);
 }
 
-TEST(DgramBind, ReservedPortsNeedTheCapability)
-{
-	enter_new_namespace();
-	for (std::uint32_t port : {1u, 7u, 1023u})
-		EXPECT_EQ(err(dgram().bind({GLASS_NODE_ANY, port})), 0) << port;
-
-	drop_capability(CAP_NET_BIND_SERVICE);
-	Socket socket = dgram();
-	for (std::uint32_t port : {0u, 1u, 7u, 1023u})
-		EXPECT_EQ(err(socket.bind({GLASS_NODE_ANY, port})), EACCES) << port;
-	EXPECT_EQ(must(socket.local(), "getsockname"), no_address);
-	EXPECT_EQ(err(socket.bind({GLASS_NODE_ANY, GLASS_PORT_RESERVED})), 0);
-	EXPECT_EQ(err(dgram().bind({GLASS_NODE_ANY, 0xfffffffe})), 0);
-	EXPECT_EQ(err(dgram().bind({GLASS_NODE_ANY, any})), 0);
-}
-
 /* --- connect ------------------------------------------------------------------------ */
 
 TEST(DgramConnect, GivesBothSidesNames)

@@ -260,17 +260,6 @@ TEST(Namespace, PortsDoNotMeet)
 	EXPECT_EQ(rows().size(), 2u) << "inside and client, but not outside";
 }
 
-TEST(Namespace, ASocketStaysWhereItWasMade)
-{
-	Pair pair = make_pair();
-
-	enter_new_namespace();
-	EXPECT_EQ(err(pair.sender.send(bytes("home"))), 0);
-	EXPECT_EQ(read_message(pair.receiver), "home");
-	Socket client = dgram();
-	EXPECT_EQ(err(client.connect(address_of(pair.receiver))), ECONNREFUSED);
-}
-
 /* --- The device ------------------------------------------------------------------------------ */
 
 TEST(Device, DownIsToldToEachSenderAndUpWorksAgain)
@@ -326,17 +315,6 @@ TEST(Module, TellsTheFamilyNumber)
 
 	ASSERT_TRUE(number.has_value());
 	EXPECT_EQ(must(dgram().option(SOL_SOCKET, SO_DOMAIN), "SO_DOMAIN"), *number);
-}
-
-TEST(Module, EachSocketHoldsIt)
-{
-	const auto users = [] { return std::stoi(lines_of("/sys/module/glass/refcnt").at(0)); };
-	const int before = users();
-	Socket socket = dgram();
-
-	EXPECT_GT(users(), before);
-	socket.close();
-	EXPECT_EQ(users(), before);
 }
 
 } // namespace

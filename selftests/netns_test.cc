@@ -5,6 +5,7 @@
  */
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include "helper.h"
 #include "ktap.h"
 #include "network.h"
+#include "relative.h"
 
 namespace {
 
@@ -371,26 +373,90 @@ TEST(Devices, OfKindGlassStayInTheirNamespace)
 
 /* --- Namespaces that end ----------------------------------------------------------------------------- */
 
-TEST(Namespaces, PortsOfTwoDoNotMeet)
+class Namespaces : public testing::TestWithParam<SocketType>
 {
+protected:
+	static int type() { return GetParam().type; }
+	static bool is_connection() { return type() == SOCK_STREAM || type() == SOCK_SEQPACKET; }
+
+	/* Somebody who can be reached on @c port. */
+	static Socket server()
+	{
+		Socket socket(glass_socket(type()));
+
+		must(socket.bind({GLASS_NODE_ANY, port}), "bind");
+		if (is_connection())
+			must(socket.listen(), "listen");
+		must(socket.set_nonblocking(true), "fcntl");
+		return socket;
+	}
+	/* Says something to whoever is there. */
+	static Errno greet(Socket &client, std::string_view text)
+	{
+		if (const Errno error = err(client.connect({GLASS_NODE_LOCAL, port})); error != 0)
+			return error;
+		return err(client.send(bytes(text)));
+	}
+	/* What was said to @p server. */
+	static std::string greeting(Socket &server)
+	{
+		if (!is_readable(server))
+			return "(nothing)";
+		if (!is_connection())
+			return read_message(server).substr(type() == SOCK_RAW ? sizeof(glass_hdr)
+									      : 0);
+		Socket accepted = must(server.accept(), "accept");
+		poll_long(accepted, POLLIN);
+		return read_message(accepted);
+	}
+};
+INSTANTIATE_TEST_SUITE_P(Types, Namespaces, testing::ValuesIn(socket_types), socket_type_name);
+
+TEST_P(Namespaces, PortsOfTwoDoNotMeet)
+{
+	enter_new_namespace();
 	const Namespace other = Namespace::create();
-	Socket here = bound(port);
-	std::vector<Socket> there;
+	Socket here = server();
 
 	{
 		const Inside inside(other);
+		Socket client(glass_socket(type()));
 
-		EXPECT_EQ(err(dgram().connect({GLASS_NODE_LOCAL, port})), ECONNREFUSED);
-		there.push_back(bound(port));
-		there.push_back(dgram());
+		/* A raw socket needs nobody. */
+		EXPECT_EQ(greet(client, "?"), type() == SOCK_RAW ? 0 : ECONNREFUSED);
+		Socket there = server();
+		Socket second(glass_socket(type()));
+		EXPECT_EQ(greet(second, "there"), 0);
+		EXPECT_EQ(greeting(there), "there");
 	}
-	// A socket belongs to where it was made, not to where it is used.
-	must(there[1].send_to(bytes("there"), {GLASS_NODE_LOCAL, port}), "send");
-	EXPECT_EQ(read_message(there[0]), "there");
-	EXPECT_FALSE(is_readable(here));
-	must(dgram().send_to(bytes("here"), {GLASS_NODE_LOCAL, port}), "send");
-	EXPECT_EQ(read_message(here), "here");
-	EXPECT_FALSE(is_readable(there[0]));
+	EXPECT_EQ(greeting(here), "(nothing)");
+	Socket client(glass_socket(type()));
+	EXPECT_EQ(greet(client, "here"), 0);
+	EXPECT_EQ(greeting(here), "here");
+}
+
+/* A socket belongs to where it was made, not to where it is used, and holds that. */
+TEST_P(Namespaces, SocketsStayWhereTheyWereMade)
+{
+	const Namespace elsewhere = Namespace::create();
+
+	enter_new_namespace();
+	auto ends = glass_ends(type());
+	Socket old_server = server();
+	Socket old_client(glass_socket(type()));
+
+	/* Nobody is left there. */
+	must(::setns(elsewhere.fd(), CLONE_NEWNET), "setns");
+	set_device_up(false);
+	EXPECT_EQ(err(::send(ends.writer.get(), "x", 1, 0)), 0);
+	EXPECT_TRUE(is_readable(Socket(std::move(ends.reader))));
+	EXPECT_EQ(greet(old_client, "by who was there"), 0);
+	EXPECT_EQ(greeting(old_server), "by who was there");
+	set_device_up(true);
+	Socket client(glass_socket(type()));
+	EXPECT_EQ(greet(client, "from elsewhere"), type() == SOCK_RAW ? 0 : ECONNREFUSED);
+	EXPECT_EQ(greeting(old_server), "(nothing)");
+	EXPECT_EQ(err(server().local()), 0) << "the port is free here";
 }
 
 /* A veth's end in each direction tells when the namespace of the other has ended. */
@@ -403,7 +469,7 @@ bool has_ended(const std::string &veth_to_it)
  * A frame holds its sender's memory, and that the namespace, for every socket
  * family: it ends with the last of its own frames.
  */
-TEST(Namespaces, OneEndsWithTheLastOfItsFrames)
+TEST(EndOfNamespace, ComesWithTheLastOfItsFrames)
 {
 	constexpr int count = 20;
 
@@ -473,7 +539,7 @@ TEST_F(Veth, ThePeersNamespaceEndsWhileTrafficFlows)
 	EXPECT_EQ(must(sender.output_queued(), "SIOCOUTQ"), 0u);
 }
 
-TEST(Namespaces, ManyComeAndGo)
+TEST(EndOfNamespace, ManyComeAndGo)
 {
 	constexpr int rounds = 3;
 	constexpr int sockets = 100;
