@@ -5,6 +5,8 @@
  */
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -320,6 +322,68 @@ TEST_P(Creation, ACallKeepsWhatAnotherThreadCloses)
 	EXPECT_EQ(reader.result(), "for who waits");
 	ends.writer.reset();
 	EXPECT_TRUE(eventually([&] { return sockets() == before; }));
+}
+
+/* --- What is left of it ------------------------------------------------------------------------- */
+
+TEST_P(Creation, EachHoldsTheModule)
+{
+	constexpr long each = 2; /* the file's and the socket's own */
+	const long before = module_references();
+	auto socket = glass_socket(type());
+
+	EXPECT_EQ(module_references(), before + each);
+	socket.reset();
+	EXPECT_TRUE(eventually([&] { return module_references() == before; }));
+	if (type() == SOCK_RAW)
+		return;
+	{
+		const auto ends = glass_ends(type());
+
+		EXPECT_EQ(module_references(), before + 2 * each) << "socketpair";
+	}
+	EXPECT_TRUE(eventually([&] { return module_references() == before; }));
+	if (type() == SOCK_DGRAM)
+		return;
+	{
+		/* Its listener, both ends. */
+		const auto ends = connection(type());
+
+		EXPECT_EQ(module_references(), before + 3 * each) << "accept";
+	}
+	EXPECT_TRUE(eventually([&] { return module_references() == before; }));
+}
+
+/* What nobody has read goes with its reader, and its sender has its room back. */
+TEST_P(Creation, IsReleasedWithWhatItHasNotRead)
+{
+	constexpr int count = 20;
+	const int before = sockets();
+	const std::string slab = "GLASS-" + std::string(glass::type_name(type()));
+	const std::string text(1000, 'x');
+	const long references = module_references();
+	const std::size_t objects = objects_in_slab(slab);
+	auto ends = glass_ends(type());
+	int queued = 0;
+
+	for (int i = 0; i < count; i++)
+		EXPECT_EQ(write_text(ends.writer, text), 1000);
+	wait_until_arrived(ends);
+	must(::ioctl(ends.reader.get(), SIOCINQ, &queued), "SIOCINQ");
+	EXPECT_GE(queued, 1000);
+	ends.reader.reset();
+	EXPECT_TRUE(eventually([&] {
+		must(::ioctl(ends.writer.get(), SIOCOUTQ, &queued), "SIOCOUTQ");
+		return queued == 0;
+	}));
+	/* The sender may go first, too. */
+	ends = glass_ends(type());
+	EXPECT_EQ(write_text(ends.writer, text), 1000);
+	ends.writer.reset();
+	ends.reader.reset();
+	EXPECT_TRUE(eventually([&] { return sockets() == before; }));
+	EXPECT_TRUE(eventually([&] { return module_references() == references; }));
+	EXPECT_TRUE(eventually([&] { return objects_in_slab(slab) <= objects; }));
 }
 
 } // namespace

@@ -40,11 +40,11 @@ expect_no_trace()
 		/proc/slabinfo
 }
 
-# exchange: something goes through, or the case fails.
+# exchange [OPTION...]: something goes through, or the case fails.
 exchange()
 {
-	start_receiver "$PORT" "$WORK/out"
-	echo through | glass-cat "1:$PORT"
+	start_receiver "$PORT" "$WORK/out" "$@"
+	echo through | glass-cat "$@" "1:$PORT"
 	expect_exit $! 0
 	expect_equal "what arrived" "$(cat "$WORK/out")" through
 }
@@ -281,10 +281,14 @@ objects()
 	awk '/^Percpu:/ { print "percpu-kB", $2 }' /proc/meminfo
 }
 
+# With sockets of each type; glass-ping has a raw one.
 round()
 {
 	load_module
 	exchange
+	exchange --type stream
+	exchange --type seqpacket
+	glass-ping -c 1 1
 	unload_module
 }
 
