@@ -25,6 +25,10 @@ static ushort type = SOCK_STREAM;
 module_param(type, ushort, 0444);
 MODULE_PARM_DESC(type, "socket type, SOCK_*");
 
+static ushort protocol;
+module_param(protocol, ushort, 0444);
+MODULE_PARM_DESC(protocol, "0: the type's own; a raw socket must name one");
+
 static uint port = GLASS_PORT_ANY;
 module_param(port, uint, 0444);
 MODULE_PARM_DESC(port, "to bind; reads back as what was bound");
@@ -32,9 +36,17 @@ MODULE_PARM_DESC(port, "to bind; reads back as what was bound");
 static struct socket *echo_socket;
 static struct task_struct *echo_task;
 
+/* Has it connections? If not, each message comes with its sender's name. */
+static bool has_connections(void)
+{
+	return type == SOCK_STREAM || type == SOCK_SEQPACKET;
+}
+
 /* Sends back what comes until nothing does. For a datagram, that is one. */
 static int echo(struct socket *sock, void *buffer)
 {
+	/* A raw socket receives a message with its header, and sends it without. */
+	int header = type == SOCK_RAW ? sizeof(struct glass_hdr) : 0;
 	struct sockaddr_glass peer;
 	int len;
 
@@ -44,15 +56,16 @@ static int echo(struct socket *sock, void *buffer)
 		struct kvec data = { .iov_base = buffer, .iov_len = ECHO_SIZE };
 
 		len = kernel_recvmsg(sock, &in, &data, 1, ECHO_SIZE, 0);
-		if (len < 0 || (!len && type != SOCK_DGRAM))
+		if (len < header || (!len && has_connections()))
 			return len;
-		if (type == SOCK_DGRAM) {
+		if (!has_connections()) {
 			out.msg_name = &peer;
 			out.msg_namelen = in.msg_namelen;
 		}
-		data = (struct kvec){ .iov_base = buffer, .iov_len = len };
+		len -= header;
+		data = (struct kvec){ .iov_base = buffer + header, .iov_len = len };
 		len = kernel_sendmsg(sock, &out, &data, 1, len);
-	} while (len > 0 && type != SOCK_DGRAM);
+	} while (len > 0 && has_connections());
 	return len;
 }
 
@@ -61,7 +74,7 @@ static int echo_once(void *buffer)
 	struct socket *conn;
 	int err;
 
-	if (type == SOCK_DGRAM)
+	if (!has_connections())
 		return echo(echo_socket, buffer);
 	err = kernel_accept(echo_socket, &conn, 0);
 	if (err)
@@ -106,7 +119,7 @@ static int __init echo_listen(void)
 	if (err < 0)
 		return err;
 	port = addr.sgl_port;
-	return type == SOCK_DGRAM ? 0 : kernel_listen(echo_socket, 5);
+	return has_connections() ? kernel_listen(echo_socket, 5) : 0;
 }
 
 static int __init echo_init(void)
@@ -114,7 +127,7 @@ static int __init echo_init(void)
 	void *buffer;
 	int err;
 
-	err = sock_create_kern(&init_net, family, type, 0, &echo_socket);
+	err = sock_create_kern(&init_net, family, type, protocol, &echo_socket);
 	if (err)
 		return err;
 	err = echo_listen();
