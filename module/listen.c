@@ -5,6 +5,7 @@
  */
 #include "transport.h"
 
+#include <linux/memcontrol.h>
 #include <linux/slab.h>
 #include <net/sock_reuseport.h>
 
@@ -179,6 +180,20 @@ static enum glass_drop listen_syn(struct sock *sk,
 /* --- The handshake's end ------------------------------------------------------ */
 
 /*
+ * Who makes a socket pays for its memory, but a copy has nobody yet: the core sets
+ * that when TCP accepts it, and keeps that to itself. So who listens pays.
+ */
+static void child_set_memcg(struct sock *child, const struct sock *sk)
+{
+#ifdef CONFIG_MEMCG
+	struct mem_cgroup *memcg = sk->sk_memcg;
+
+	if (memcg && !child->sk_memcg && css_tryget(&memcg->css))
+		child->sk_memcg = memcg;
+#endif
+}
+
+/*
  * The socket of a new connection: a copy of the listener, its spinlock held,
  * with a reference for the accept queue and one for the caller.
  */
@@ -192,6 +207,7 @@ static struct sock *child_create(struct sock *sk,
 	child = sk_clone_lock(sk, GFP_ATOMIC);
 	if (!child)
 		return NULL;
+	child_set_memcg(child, sk);
 	gs = glass_sk(child);
 	/* Somebody may have held the listener's when it was copied. */
 	spin_lock_init(&child->sk_peer_lock);
@@ -208,6 +224,7 @@ static struct sock *child_create(struct sock *sk,
 	tp->tcb = request->tcb;
 	tp->mss = request->mss;
 	tp->window_floor = request->window;
+	tp->readers = 0;
 	glass_transport_set_peer(child, request->max_payload,
 				 request->max_record);
 	WRITE_ONCE(child->sk_state, TCP_SYN_RECV);
@@ -224,7 +241,6 @@ static enum glass_drop listen_establish(struct sock *sk,
 					struct sk_buff *skb)
 {
 	struct glass_transport *tp = glass_tp(sk);
-	tp->readers = 0;
 	struct glass_conn *conn;
 	struct sock *child;
 
