@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "glassctl/kinds.h"
+#include "glassctl/scenario.h"
 #include "glassctl/syscalls.h"
 #include "glassctl/watch.h"
 #include "lib/address.h"
@@ -66,6 +67,26 @@ LinkAddress parse_address(const std::string &text)
 		throw UsageError("lladdr '" + text +
 				 "': this is not of the form 02:67:00:00:00:01");
 	return *address;
+}
+
+/* Glass comes first, unless one of its kinds is named; all must be able to make the same calls. */
+void complete_beside(std::vector<std::string> &kinds)
+{
+	bool has_glass = false;
+
+	for (const std::string &name : kinds) {
+		const SocketKind *const kind = find_kind(name);
+
+		if (!kind || !has_scenario(*kind))
+			throw UsageError("--beside '" + name +
+					 "': this is no kind of socket that can be compared");
+		if (has_connections(*kind) != has_connections(*find_kind(kinds.front())))
+			throw UsageError("--beside: connections and datagrams do not compare");
+		has_glass = has_glass || !kind->domain;
+	}
+	if (!kinds.empty() && !has_glass)
+		kinds.insert(kinds.begin(),
+			     has_connections(*find_kind(kinds.front())) ? "stream" : "dgram");
 }
 
 /** The words behind a command's object: `dev veth0 lladdr ...`, in any order. */
@@ -313,8 +334,12 @@ void Parser::add_trace_command()
 	CLI::App *const trace =
 		add(app_, "trace", "The way of a process's socket calls through the kernel",
 		    Command::Trace, [this, &wanted] {
-			    if (wanted.pid.has_value() == !wanted.command.empty())
-				    throw UsageError("trace: either a command or --pid is needed");
+			    if (wanted.pid.has_value() + !wanted.command.empty() +
+					!wanted.beside.empty() !=
+				1)
+				    throw UsageError("trace: a command is needed, or --pid, "
+						     "or --beside");
+			    complete_beside(wanted.beside);
 			    if (!wanted.call.empty() && !is_socket_syscall(wanted.call))
 				    throw UsageError("--call '" + wanted.call +
 						     "': no call of sockets goes by this name");
@@ -331,6 +356,12 @@ void Parser::add_trace_command()
 	trace->add_option("--pid", wanted.pid, "Watch this process until it ends, or Ctrl-C")
 		->type_name("PID")
 		->check(CLI::PositiveNumber);
+	trace->add_option("--beside", wanted.beside,
+			  "Compare the calls of a built-in scenario on Glass and on other kinds of "
+			  "socket, as unix,tcp")
+		->delimiter(',')
+		->allow_extra_args(false)
+		->type_name("KINDS");
 	trace->add_flag("--unfold", wanted.unfold, "Show locks, RCU, memory, accounting too");
 	trace->add_option("command", wanted.command, "What to run, behind --")
 		->option_text("COMMAND...");

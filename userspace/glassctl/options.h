@@ -52,6 +52,7 @@ struct SocketFilter {
 struct TraceOptions {
 	std::optional<pid_t> pid;	  /**< whom to watch, instead of running a command */
 	std::vector<std::string> command; /**< and its arguments */
+	std::vector<std::string> beside;  /**< instead: kinds of socket, to be compared */
 	std::string call;		  /**< only calls of this name; empty stands for all */
 	std::string html_file;		  /**< empty for none, `-` for standard output */
 	std::string json_file;		  /**< the same */

@@ -6,10 +6,12 @@
 #include <fstream>
 #include <iostream>
 
+#include "glassctl/beside.h"
 #include "glassctl/calls.h"
 #include "glassctl/commands.h"
 #include "glassctl/process.h"
 #include "glassctl/recording.h"
+#include "glassctl/scenario.h"
 #include "glassctl/tables.h"
 #include "glassctl/trace_view.h"
 
@@ -52,27 +54,70 @@ void write_to(const Options &options, const std::string &path, const std::string
 		throw Failure(last_error(), options.text, path);
 }
 
-/* Runs what was asked for, and finds sense in what the kernel did for it. */
-Trace follow(const Options &options, bool with_errors)
+/* Lets @process run, and finds sense in what the kernel did for it. */
+Trace follow(const Options &options, Process &process, const Interrupts &interrupts,
+	     const std::string &title, bool with_errors, std::optional<int> *status = nullptr)
 {
 	const TraceOptions &wanted = options.trace;
-	const Interrupts interrupts;
 	LayerMap layers;
 	const OpsTables tables = read_tables(layers);
-	Process process = find_process(options, interrupts);
 	RecordingPlan plan;
 
-	plan.title = title_of(wanted);
+	plan.title = title;
 	plan.layers = &layers;
 	plan.with_errors = with_errors;
 	plan.begin = [&process] { return process.let_go(); };
 	const Recording recording = record(process, interrupts, plan, options.text);
 	Trace trace = find_calls(recording, tables, wanted.call);
 	trace.title = plan.title;
+	if (status)
+		*status = recording.status;
 	if (trace.lost)
 		std::cerr << "glassctl: " << options.text << ": " << trace.lost
 			  << " events were lost: there was no room for them\n";
 	return trace;
+}
+
+Trace follow(const Options &options, bool with_errors)
+{
+	const Interrupts interrupts;
+	Process process = find_process(options, interrupts);
+
+	return follow(options, process, interrupts, title_of(options.trace), with_errors);
+}
+
+Trace follow_scenario(const Options &options, const SocketKind &kind)
+{
+	const Interrupts interrupts;
+	auto process = Process::spawn([&kind] { return run_scenario(kind); }, interrupts);
+	std::optional<int> status;
+
+	if (!kind.is_there())
+		throw Failure(std::make_error_code(std::errc::address_family_not_supported),
+			      options.text, kind.name);
+	if (!process)
+		throw Failure(process.error(), options.text, kind.name);
+	Trace trace = follow(options, *process, interrupts, kind.name, false, &status);
+	if (status.value_or(0))
+		throw Failure({*status, std::system_category()}, options.text,
+			      std::string("the scenario of ") + kind.name);
+	return trace;
+}
+
+void show_beside(const Options &options)
+{
+	const TraceOptions &wanted = options.trace;
+	std::vector<Side> sides;
+
+	for (const std::string &name : wanted.beside)
+		sides.push_back({name, follow_scenario(options, *find_kind(name))});
+	if (!wanted.html_file.empty())
+		return write_to(options, wanted.html_file, beside_html(sides));
+	if (!wanted.json_file.empty())
+		return write_to(options, wanted.json_file, beside_json(sides));
+	if (options.json)
+		return write_to(options, "-", beside_json(sides));
+	write_to(options, "-", beside_text(sides, {::isatty(STDOUT_FILENO) == 1, false}));
 }
 
 } // namespace
@@ -80,6 +125,9 @@ Trace follow(const Options &options, bool with_errors)
 void show_trace(const Options &options)
 {
 	const TraceOptions &wanted = options.trace;
+
+	if (!wanted.beside.empty())
+		return show_beside(options);
 	const Trace trace = follow(options, false);
 
 	if (!wanted.html_file.empty())

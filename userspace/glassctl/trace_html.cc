@@ -276,11 +276,8 @@ void HtmlView::print_call(const Call &call)
 
 std::string HtmlView::print()
 {
-	out_ = head;
-	out_ += "<title>" + escaped(trace_.title) + " – glassctl trace</title>\n" + style;
-	for (std::size_t i = 0; i < layers; i++)
-		out_ += ".l" + std::to_string(i) + " { --of: " + colours[i] + "; }\n";
-	out_ += "</style>\n<body>\n<h1><code>" + escaped(trace_.title) + "</code></h1>\n<p>" +
+	out_ = html_head(trace_.title);
+	out_ += "<h1><code>" + escaped(trace_.title) + "</code></h1>\n<p>" +
 		std::to_string(trace_.calls.size()) +
 		" socket calls, and the way of each through the kernel.";
 	if (trace_.lost)
@@ -298,6 +295,16 @@ std::string HtmlView::print()
 }
 
 } // namespace
+
+std::string html_head(const std::string &title)
+{
+	std::string out = head;
+
+	out += "<title>" + escaped(title) + " – glassctl trace</title>\n" + style;
+	for (std::size_t i = 0; i < layers; i++)
+		out += ".l" + std::to_string(i) + " { --of: " + colours[i] + "; }\n";
+	return out + "</style>\n<body>\n";
+}
 
 std::string trace_html(const Trace &trace)
 {

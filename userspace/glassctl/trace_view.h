@@ -24,6 +24,9 @@ std::string trace_text(const Trace &trace, const TextStyle &style);
 /** One HTML file, which needs nothing else: no script, no other resource. */
 std::string trace_html(const Trace &trace);
 
+/** What such a file begins with, up to its body. */
+std::string html_head(const std::string &title);
+
 /** One JSON object, and a newline. Times in nanoseconds. docs/trace.md tells the members. */
 std::string trace_json(const Trace &trace);
 
