@@ -105,6 +105,18 @@ static inline void sk_drops_inc(struct sock *sk)
 }
 #endif
 
+/* skb_splice_from_iter() asks for no memory of a kind any more. */
+static inline ssize_t glass_splice_from_iter(struct sk_buff *skb,
+					     struct iov_iter *from, size_t len,
+					     gfp_t gfp)
+{
+#ifdef GLASS_HAVE_SPLICE_GFP
+	return skb_splice_from_iter(skb, from, len, gfp);
+#else
+	return skb_splice_from_iter(skb, from, len);
+#endif
+}
+
 /* A frame's time stamps are asked for by all that its message asks for. */
 static inline void glass_tx_timestamp(struct sk_buff *skb,
 				      const struct sockcm_cookie *sockc)

@@ -412,6 +412,24 @@ static struct sk_buff *dgram_alloc_slowly(struct sock *sk, struct msghdr *msg,
 	return skb;
 }
 
+/*
+ * Have a new frame, charged to @sk, refer to the pages of @len bytes. Returns as
+ * glass_pages_append(), or -EIO for pages that cannot be referred to.
+ */
+static int dgram_refer(struct sk_buff *skb, struct sock *sk,
+		       struct iov_iter *from, size_t len)
+{
+	ssize_t n;
+
+	n = glass_splice_from_iter(skb, from, len, sk->sk_allocation);
+	if (n < 0)
+		return n;
+	/* Whoever has them may write to them meanwhile. */
+	skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
+	refcount_add(n, &sk->sk_wmem_alloc);
+	return n < len ? -EMSGSIZE : 0;
+}
+
 /**
  * glass_dgram_alloc - an skb with a message in it
  * @sk: the sender, who is charged
@@ -428,10 +446,11 @@ struct sk_buff *glass_dgram_alloc(struct sock *sk, struct msghdr *msg,
 {
 	size_t left = iov_iter_count(&msg->msg_iter);
 	bool is_small = len <= GLASS_DGRAM_LINEAR;
+	bool refer = msg->msg_flags & MSG_SPLICE_PAGES;
 	struct sk_buff *skb;
 	int err;
 
-	if (!is_small && !sk->sk_use_task_frag)
+	if (!is_small && !refer && !sk->sk_use_task_frag)
 		return dgram_alloc_slowly(sk, msg, len, headroom, noblock);
 
 	skb = sock_alloc_send_pskb(sk, headroom + (is_small ? len : 0), 0,
@@ -440,7 +459,9 @@ struct sk_buff *glass_dgram_alloc(struct sock *sk, struct msghdr *msg,
 		return ERR_PTR(err);
 	skb_reserve(skb, headroom);
 	err = 0;
-	if (!is_small)
+	if (!is_small && refer)
+		err = dgram_refer(skb, sk, &msg->msg_iter, len);
+	else if (!is_small)
 		err = glass_pages_append(skb, sk, &msg->msg_iter, len);
 	else if (!copy_from_iter_full(skb_put(skb, len), len, &msg->msg_iter))
 		err = -EFAULT;
@@ -450,7 +471,7 @@ struct sk_buff *glass_dgram_alloc(struct sock *sk, struct msghdr *msg,
 	kfree_skb(skb);
 	if (err != -EMSGSIZE)
 		return ERR_PTR(err);
-	/* Memory is in small pieces: what was copied is copied once more. */
+	/* Too many pieces: what was taken is taken once more, as a copy. */
 	iov_iter_revert(&msg->msg_iter, left - iov_iter_count(&msg->msg_iter));
 	return dgram_alloc_slowly(sk, msg, len, headroom, noblock);
 }

@@ -29,13 +29,16 @@ static int record_append(struct sock *sk, struct msghdr *msg, size_t len)
 	struct kvec kvec = { .iov_base = &hdr, .iov_len = sizeof(hdr) };
 	size_t left = iov_iter_count(&msg->msg_iter);
 	u32 begin = glass_tp(sk)->tcb.snd_end;
+	unsigned int how = GLASS_TX_ALL;
 	struct iov_iter iter;
 	ssize_t n;
 
+	if (msg->msg_flags & MSG_SPLICE_PAGES)
+		how |= GLASS_TX_REFER;
 	iov_iter_kvec(&iter, ITER_SOURCE, &kvec, 1, sizeof(hdr));
-	n = glass_tx_append(sk, &iter, sizeof(hdr), true);
+	n = glass_tx_append(sk, &iter, sizeof(hdr), GLASS_TX_ALL);
 	if (n == sizeof(hdr) && len)
-		n = glass_tx_append(sk, &msg->msg_iter, len, true);
+		n = glass_tx_append(sk, &msg->msg_iter, len, how);
 	else if (n == sizeof(hdr))
 		n = 0;
 	if (n == (ssize_t)len)

@@ -22,11 +22,14 @@ static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 {
 	struct glass_transport *tp = glass_tp(sk);
 	struct sockcm_cookie sockc;
+	unsigned int how = 0;
 	size_t copied = 0;
 	long timeo;
 	ssize_t n;
 	int err;
 
+	if (msg->msg_flags & MSG_SPLICE_PAGES)
+		how = GLASS_TX_REFER;
 	err = glass_connected_check_cmsg(sk, msg, &sockc);
 	if (err)
 		return err;
@@ -47,7 +50,7 @@ static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	while (copied < len) {
 		n = glass_tx_append(sk, &msg->msg_iter,
 				    min_t(size_t, len - copied,
-					  GLASS_STREAM_BATCH * tp->mss), false);
+					  GLASS_STREAM_BATCH * tp->mss), how);
 		if (n > 0) {
 			copied += n;
 			if (copied == len)

@@ -274,8 +274,14 @@ void glass_tx_send_probe(struct sock *sk);
 void glass_tx_send_reset(struct sock *sk, struct glass_segment *reset);
 
 /* transport_tx.c */
+
+/* glass_tx_append(): all of them, even beyond the send buffer. */
+#define GLASS_TX_ALL	BIT(0)
+/* They are in pages that may be sent as they are (MSG_SPLICE_PAGES). */
+#define GLASS_TX_REFER	BIT(1)
+
 ssize_t glass_tx_append(struct sock *sk, struct iov_iter *from, size_t len,
-			bool force);
+			unsigned int how);
 void glass_tx_truncate(struct sock *sk, u32 end);
 void glass_tx_free(struct sock *sk, struct sk_buff *skb);
 void glass_tx_purge(struct sock *sk);

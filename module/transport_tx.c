@@ -69,7 +69,7 @@ static int tx_schedule(struct sock *sk, int size)
 }
 
 /* A segment for bytes that are to be written: the last one, if it has room. */
-static struct sk_buff *tx_tail(struct sock *sk, size_t len, bool force)
+static struct sk_buff *tx_tail(struct sock *sk, size_t len, unsigned int how)
 {
 	struct glass_transport *tp = glass_tp(sk);
 	struct sk_buff *skb = skb_peek_tail(&sk->sk_write_queue);
@@ -78,7 +78,7 @@ static struct sk_buff *tx_tail(struct sock *sk, size_t len, bool force)
 	    skb->len < tp->mss && !glass_tx_cb(skb)->is_full)
 		return skb;
 
-	if (!force && !sk_stream_memory_free(sk))
+	if (!(how & GLASS_TX_ALL) && !sk_stream_memory_free(sk))
 		return NULL;
 	skb = tx_alloc(sk, len <= GLASS_TX_LINEAR ? len : 0, sk->sk_allocation);
 	if (!skb)
@@ -142,32 +142,57 @@ static int tx_copy(struct sock *sk, struct sk_buff *skb, struct iov_iter *from,
 	return copy;
 }
 
+/* Have @skb refer to the pages of up to @len bytes. Returns as tx_copy(). */
+static int tx_refer(struct sock *sk, struct sk_buff *skb, struct iov_iter *from,
+		    size_t len)
+{
+	ssize_t n;
+
+	len = tx_schedule(sk, len);
+	if (!len)
+		return -ENOBUFS;
+	n = glass_splice_from_iter(skb, from, len, sk->sk_allocation);
+	if (n == -EMSGSIZE)
+		return 0;
+	if (n < 0)
+		return n;
+	/* Whoever has them may write to them meanwhile. */
+	skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
+	tx_charge(sk, n);
+	return n;
+}
+
 /**
- * glass_tx_append - copy bytes behind what was written
+ * glass_tx_append - put bytes behind what was written
  * @sk: the socket
  * @from: the bytes
  * @len: how many at most
- * @force: all of them, even beyond the send buffer
+ * @how: GLASS_TX_ALL, GLASS_TX_REFER; few bytes are copied in any case
  *
  * Context: process, may sleep; socket lock held.
  * Return: how many there was room for, 0 if the send buffer is full or memory
- *	short, or a negative errno: -EFAULT, only if not even one was copied;
- *	with @force, -EFAULT or -ENOBUFS.
+ *	short, or a negative errno if not even one was taken: -EFAULT, or with
+ *	GLASS_TX_REFER -EIO for pages that cannot be referred to. With
+ *	GLASS_TX_ALL, @len or a negative errno, also -ENOBUFS.
  */
 ssize_t glass_tx_append(struct sock *sk, struct iov_iter *from, size_t len,
-			bool force)
+			unsigned int how)
 {
+	bool refer = how & GLASS_TX_REFER && len > GLASS_TX_LINEAR;
+	bool all = how & GLASS_TX_ALL;
 	struct glass_transport *tp = glass_tp(sk);
 	struct sk_buff *skb;
-	size_t copied = 0;
+	size_t copied = 0, left;
 	int n;
 
 	while (copied < len) {
-		skb = tx_tail(sk, len - copied, force);
+		left = len - copied;
+		skb = tx_tail(sk, refer ? len : left, how);
 		if (!skb)
-			return force ? -ENOBUFS : copied;
-		n = tx_copy(sk, skb, from,
-			    min_t(size_t, len - copied, tp->mss - skb->len));
+			return all ? -ENOBUFS : copied;
+		left = min_t(size_t, left, tp->mss - skb->len);
+		n = refer ? tx_refer(sk, skb, from, left) :
+			    tx_copy(sk, skb, from, left);
 		if (n > 0) {
 			glass_tx_cb(skb)->end += n;
 			glass_tcb_write(&tp->tcb, n);
@@ -180,7 +205,7 @@ ssize_t glass_tx_append(struct sock *sk, struct iov_iter *from, size_t len,
 			glass_tx_free(sk, skb);
 		}
 		if (n < 0)
-			return !force && (copied || n == -ENOBUFS) ? copied : n;
+			return !all && (copied || n == -ENOBUFS) ? copied : n;
 		/* It has all the pages it can have: a new one, then. */
 		glass_tx_cb(skb)->is_full = true;
 	}

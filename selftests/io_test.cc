@@ -196,6 +196,50 @@ TEST_P(Io, AFileIsSent)
 	EXPECT_EQ(::sendfile(writer(), file.get(), &at, 1000), 0) << "at the end of the file";
 }
 
+TEST_P(Io, PagesOfAFileGoAsTheyAre)
+{
+	const std::string before(8192, 'a'), after(8192, 'b');
+	const glass::Fd file(static_cast<int>(must(::memfd_create("data", MFD_CLOEXEC), "memfd")));
+
+	must(::pwrite(file.get(), before.data(), before.size(), 0), "pwrite");
+	off_t at = 0;
+	EXPECT_EQ(::sendfile(writer(), file.get(), &at, before.size()), 8192);
+	/* As with the relatives: who writes to the file before it is read, is read. */
+	must(::pwrite(file.get(), after.data(), after.size(), 0), "pwrite");
+	std::string got;
+	while (got.size() < after.size())
+		got += read_message();
+	EXPECT_TRUE(got == after);
+}
+
+TEST_P(Io, ManyPiecesArrive)
+{
+	constexpr std::size_t pieces = 40, size = 1500, total = pieces * size;
+	std::vector<char> pages((pieces + 1) * 4096);
+	Pipe pipe;
+
+	must(::fcntl(pipe.to.get(), F_SETPIPE_SZ, 64 * 4096), "F_SETPIPE_SZ");
+	std::string sent;
+	for (std::size_t i = 0; i < pieces; i++) {
+		/* Each in a page of its own, so that none joins the one before. */
+		char *piece = pages.data() + 4096 -
+			      reinterpret_cast<std::uintptr_t>(pages.data()) % 4096 + i * 4096;
+		const iovec part = {piece, size};
+
+		std::memset(piece, 'A' + static_cast<int>(i), size);
+		sent.append(piece, size);
+		must(::vmsplice(pipe.to.get(), &part, 1, 0), "vmsplice");
+	}
+	std::string got;
+	for (std::size_t done = 0; done < total;) {
+		done += static_cast<std::size_t>(must(
+			::splice(pipe.from.get(), nullptr, writer(), nullptr, total, 0), "splice"));
+		while (got.size() < done)
+			got += read_message();
+	}
+	EXPECT_TRUE(got == sent);
+}
+
 /* --- POSIX aio ---------------------------------------------------------------------------- */
 
 TEST_P(Io, LibcReadsAndWritesMeanwhile)
