@@ -29,7 +29,20 @@ for name in $(echo "${GLASS_TESTS:-}" | tr , ' '); do
 done
 ./run_kselftest.sh "$@" || exit
 
-if [ -d /sys/module/glass ] && ! rmmod glass; then
+# The kernel closes the descriptors of an io_uring ring some time after its
+# process has ended.
+unload()
+{
+	tries=10
+	while [ -d /sys/module/glass ] && ! rmmod glass 2>/dev/null; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.5
+	done
+}
+
+if ! unload; then
+	rmmod glass
 	echo "Bail out! glass.ko cannot be unloaded after the tests"
 	cat /proc/net/glass /proc/net/protocols
 	exit 1
