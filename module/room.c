@@ -99,14 +99,17 @@ void glass_room_wake_all(struct sock *sk)
 }
 
 /**
- * glass_room_wake - wake senders if a receiver is not full any more
+ * glass_room_wake - wake senders if a receiver has room for many again
  * @sk: the receiver; what was read is uncharged
+ *
+ * Half of the buffer, as sock_writeable() has it: a wake-up for each message that
+ * is read would cost more than the message.
  *
  * Context: any but hard interrupt.
  */
 void glass_room_wake(struct sock *sk)
 {
-	if (!glass_room_is_full(sk))
+	if (atomic_read(&sk->sk_rmem_alloc) <= READ_ONCE(sk->sk_rcvbuf) / 2)
 		glass_room_wake_all(sk);
 }
 
