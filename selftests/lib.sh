@@ -239,7 +239,11 @@ start_receiver()
 
 	shift 2
 	background glass-cat -l "$port" "$@" >"$file" </dev/null
-	wait_until port_is_open "$port"
+	# A name is there before anybody listens to it.
+	case " $*" in
+	*" stream"* | *" seqpacket"*) wait_until port_is_open "$port" LISTEN ;;
+	*) wait_until port_is_open "$port" ;;
+	esac
 }
 
 # --- KTAP ---------------------------------------------------------------------------------
