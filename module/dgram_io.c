@@ -419,13 +419,10 @@ static struct sk_buff *dgram_alloc_slowly(struct sock *sk, struct msghdr *msg,
 static int dgram_refer(struct sk_buff *skb, struct sock *sk,
 		       struct iov_iter *from, size_t len)
 {
-	ssize_t n;
+	ssize_t n = glass_pages_refer(skb, sk, from, len);
 
-	n = glass_splice_from_iter(skb, from, len, sk->sk_allocation);
 	if (n < 0)
 		return n;
-	/* Whoever has them may write to them meanwhile. */
-	skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
 	refcount_add(n, &sk->sk_wmem_alloc);
 	return n < len ? -EMSGSIZE : 0;
 }

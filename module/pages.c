@@ -4,6 +4,8 @@
 #include <linux/mm.h>
 #include <linux/percpu.h>
 
+#include "compat.h"
+
 /* So many on each CPU: what a receive buffer of default size holds. */
 #define GLASS_PAGES_KEPT	8
 
@@ -99,6 +101,28 @@ int glass_pages_append(struct sk_buff *skb, struct sock *sk,
 		refcount_add(n, &sk->sk_wmem_alloc);
 	}
 	return 0;
+}
+
+/**
+ * glass_pages_refer - have a frame refer to pages that are somebody else's
+ * @skb: the frame; nobody is charged yet
+ * @sk: the sender
+ * @from: the pages (MSG_SPLICE_PAGES)
+ * @len: how many bytes of them at most
+ *
+ * Context: process, may sleep; no lock needed.
+ * Return: how many bytes it refers to, -EMSGSIZE if it has all the pages that it
+ *	can have, or -EIO for pages that cannot be referred to.
+ */
+ssize_t glass_pages_refer(struct sk_buff *skb, struct sock *sk,
+			  struct iov_iter *from, size_t len)
+{
+	ssize_t n = glass_splice_from_iter(skb, from, len, sk->sk_allocation);
+
+	/* Whoever has them may write to them meanwhile. */
+	if (n > 0)
+		skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
+	return n;
 }
 
 /* May a page of a frame that is ours alone be filled with something else? */

@@ -17,6 +17,8 @@
 bool glass_pages_refill(struct sock *sk, struct page_frag *frag);
 int glass_pages_append(struct sk_buff *skb, struct sock *sk,
 		       struct iov_iter *from, size_t len);
+ssize_t glass_pages_refer(struct sk_buff *skb, struct sock *sk,
+			  struct iov_iter *from, size_t len);
 void glass_pages_consume(struct sk_buff *skb);
 void glass_pages_exit(void);
 

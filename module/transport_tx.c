@@ -151,13 +151,11 @@ static int tx_refer(struct sock *sk, struct sk_buff *skb, struct iov_iter *from,
 	len = tx_schedule(sk, len);
 	if (!len)
 		return -ENOBUFS;
-	n = glass_splice_from_iter(skb, from, len, sk->sk_allocation);
+	n = glass_pages_refer(skb, sk, from, len);
 	if (n == -EMSGSIZE)
 		return 0;
 	if (n < 0)
 		return n;
-	/* Whoever has them may write to them meanwhile. */
-	skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
 	tx_charge(sk, n);
 	return n;
 }
