@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "glassctl/view.h"
 #include "lib/layer.h"
 
 namespace glass::ctl {
@@ -117,18 +118,6 @@ std::vector<Line> lines_of(const Comparison &comparison)
 		}
 	}
 	return lines;
-}
-
-/* As many letters as a terminal shows: "×" is one. */
-std::size_t width_of(const std::string &text)
-{
-	return static_cast<std::size_t>(
-		std::ranges::count_if(text, [](char letter) { return (letter & 0xc0) != 0x80; }));
-}
-
-std::string padded(const std::string &text, std::size_t width)
-{
-	return text + std::string(width - std::min(width, width_of(text)), ' ');
 }
 
 void print(const Comparison &comparison, const TextStyle &style, std::string &out)

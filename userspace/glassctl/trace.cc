@@ -54,6 +54,20 @@ void write_to(const Options &options, const std::string &path, const std::string
 		throw Failure(last_error(), options.text, path);
 }
 
+/* As the options ask for it, and where to; @p json, @p html and @p text make it. */
+template <typename Html, typename Json, typename Text>
+void write_as_wanted(const Options &options, Html html, Json json, Text text)
+{
+	const TraceOptions &wanted = options.trace;
+	const bool is_coloured = ::isatty(STDOUT_FILENO) == 1;
+
+	if (!wanted.html_file.empty())
+		return write_to(options, wanted.html_file, html());
+	if (!wanted.json_file.empty())
+		return write_to(options, wanted.json_file, json());
+	write_to(options, "-", options.json ? json() : text(TextStyle{is_coloured, wanted.unfold}));
+}
+
 /* Lets @process run, and finds sense in what the kernel did for it. */
 Trace follow(const Options &options, Process &process, const Interrupts &interrupts,
 	     const std::string &title, bool with_errors, std::optional<int> *status = nullptr)
@@ -89,12 +103,12 @@ Trace follow(const Options &options, bool with_errors)
 Trace follow_scenario(const Options &options, const SocketKind &kind)
 {
 	const Interrupts interrupts;
-	auto process = Process::spawn([&kind] { return run_scenario(kind); }, interrupts);
 	std::optional<int> status;
 
 	if (!kind.is_there())
 		throw Failure(std::make_error_code(std::errc::address_family_not_supported),
 			      options.text, kind.name);
+	auto process = Process::spawn([&kind] { return run_scenario(kind); }, interrupts);
 	if (!process)
 		throw Failure(process.error(), options.text, kind.name);
 	Trace trace = follow(options, *process, interrupts, kind.name, false, &status);
@@ -106,37 +120,26 @@ Trace follow_scenario(const Options &options, const SocketKind &kind)
 
 void show_beside(const Options &options)
 {
-	const TraceOptions &wanted = options.trace;
 	std::vector<Side> sides;
 
-	for (const std::string &name : wanted.beside)
+	for (const std::string &name : options.trace.beside)
 		sides.push_back({name, follow_scenario(options, *find_kind(name))});
-	if (!wanted.html_file.empty())
-		return write_to(options, wanted.html_file, beside_html(sides));
-	if (!wanted.json_file.empty())
-		return write_to(options, wanted.json_file, beside_json(sides));
-	if (options.json)
-		return write_to(options, "-", beside_json(sides));
-	write_to(options, "-", beside_text(sides, {::isatty(STDOUT_FILENO) == 1, false}));
+	write_as_wanted(
+		options, [&] { return beside_html(sides); }, [&] { return beside_json(sides); },
+		[&](const TextStyle &style) { return beside_text(sides, style); });
 }
 
 } // namespace
 
 void show_trace(const Options &options)
 {
-	const TraceOptions &wanted = options.trace;
-
-	if (!wanted.beside.empty())
+	if (!options.trace.beside.empty())
 		return show_beside(options);
 	const Trace trace = follow(options, false);
 
-	if (!wanted.html_file.empty())
-		return write_to(options, wanted.html_file, trace_html(trace));
-	if (!wanted.json_file.empty())
-		return write_to(options, wanted.json_file, trace_json(trace));
-	if (options.json)
-		return write_to(options, "-", trace_json(trace));
-	write_to(options, "-", trace_text(trace, {::isatty(STDOUT_FILENO) == 1, wanted.unfold}));
+	write_as_wanted(
+		options, [&] { return trace_html(trace); }, [&] { return trace_json(trace); },
+		[&](const TextStyle &style) { return trace_text(trace, style); });
 }
 
 void show_why(const Options &options)

@@ -13,8 +13,8 @@ namespace glass::ctl {
 
 namespace {
 
-constexpr int layer_width = 11; /* "system call" */
-constexpr int time_width = 9;
+constexpr std::size_t layer_width = 11; /* "system call" */
+constexpr std::size_t time_width = 9;
 constexpr const char *reset = "\033[0m";
 constexpr const char *bold = "\033[1m";
 constexpr const char *dim = "\033[2m";
@@ -26,15 +26,6 @@ std::string colour_of(Layer layer)
 	const auto number = static_cast<std::size_t>(layer);
 
 	return number < colours.size() ? "\033[38;5;" + std::to_string(colours[number]) + 'm' : dim;
-}
-
-std::string padded(std::string text, int width, bool to_right = false)
-{
-	const int missing = width - static_cast<int>(text.size());
-
-	if (missing > 0)
-		text.insert(to_right ? 0 : text.size(), static_cast<std::size_t>(missing), ' ');
-	return text;
 }
 
 /* Nanoseconds, in microseconds. */

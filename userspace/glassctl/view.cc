@@ -56,6 +56,20 @@ std::vector<std::string> cells_of(const std::vector<std::string> &columns, const
 
 } // namespace
 
+std::size_t width_of(std::string_view text)
+{
+	return static_cast<std::size_t>(
+		std::ranges::count_if(text, [](char letter) { return (letter & 0xc0) != 0x80; }));
+}
+
+std::string padded(std::string text, std::size_t width, bool to_right)
+{
+	const std::size_t missing = width - std::min(width, width_of(text));
+
+	text.insert(to_right ? 0 : text.size(), missing, ' ');
+	return text;
+}
+
 void View::print_object(const Row &object) const
 {
 	std::size_t width = 0;

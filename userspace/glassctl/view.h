@@ -9,12 +9,18 @@
 #include <nlohmann/json.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace glass::ctl {
 
 /** An object whose keys keep their order: a line of a table. */
 using Row = nlohmann::ordered_json;
+
+/** As many letters of UTF-8 as a terminal shows. */
+std::size_t width_of(std::string_view text);
+/** @p text with spaces behind it, or in front, until it has that width. */
+std::string padded(std::string text, std::size_t width, bool to_right = false);
 
 /** A thing on the way from one to the next, and its values. */
 struct Section {

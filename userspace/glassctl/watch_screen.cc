@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "glassctl/sockets.h"
+#include "glassctl/view.h"
 
 // Its macros have names such as "move" and "timeout".
 #define NCURSES_NOMACROS
@@ -57,13 +58,6 @@ bool comes_before(const Row &left, const Row &right, const std::string &column)
 	if (one.is_null() || other.is_null())
 		return !one.is_null() && other.is_null();
 	return is_text(column) ? one < other : other < one;
-}
-
-std::string padded(const std::string &text, std::size_t width, bool to_right)
-{
-	const std::string space(width - std::min(width, text.size()), ' ');
-
-	return to_right ? space + text : text + space;
 }
 
 } // namespace
