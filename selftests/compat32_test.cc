@@ -607,18 +607,16 @@ TEST_P(DirectCall, TimesHaveTheSizeAskedFor)
 	const Ends32 ends = glass_pair();
 	const auto before = static_cast<std::int64_t>(now());
 
-	must(set(ends.reader, SOL_SOCKET, SO_TIMESTAMP_OLD, 1) == 0 ? 0 : -1, "SO_TIMESTAMP");
-	send_text(ends.writer, "x");
-	const auto old = receive_beside<Time32>(ends, SOL_SOCKET, SO_TIMESTAMP_OLD);
-	ASSERT_TRUE(old);
-	EXPECT_GE(old->seconds, before);
-	EXPECT_LE(old->seconds, now());
-	must(set(ends.reader, SOL_SOCKET, SO_TIMESTAMPNS_NEW, 1) == 0 ? 0 : -1, "SO_TIMESTAMPNS");
-	send_text(ends.writer, "x");
-	const auto recent = receive_beside<Time64>(ends, SOL_SOCKET, SO_TIMESTAMPNS_NEW);
-	ASSERT_TRUE(recent);
-	EXPECT_GE(recent->seconds, before);
-	EXPECT_LE(recent->seconds, now());
+	const auto check = [&]<typename T>(int option, T) {
+		must(set(ends.reader, SOL_SOCKET, option, 1) == 0 ? 0 : -1, "set");
+		send_text(ends.writer, "x");
+		const auto time = receive_beside<T>(ends, SOL_SOCKET, option);
+		ASSERT_TRUE(time) << option;
+		EXPECT_GE(time->seconds, before) << option;
+		EXPECT_LE(time->seconds, now()) << option;
+	};
+	check(SO_TIMESTAMP_OLD, Time32{});
+	check(SO_TIMESTAMPNS_NEW, Time64{});
 
 	/* Without the option by ioctl(2), of messages; connections have none, as TCP. */
 	must(set(ends.reader, SOL_SOCKET, SO_TIMESTAMPNS_NEW, 0) == 0 ? 0 : -1, "off");

@@ -2,6 +2,7 @@
 #include "glassctl.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,6 +83,14 @@ void Glassctl::exec(const std::vector<std::string> &arguments) const
 	::dup2(file, STDERR_FILENO);
 	::execvp(words[0], words.data());
 	::_exit(127);
+}
+
+std::string run_glassctl(const std::vector<std::string> &arguments, int status)
+{
+	Glassctl glassctl(arguments);
+
+	EXPECT_EQ(glassctl.wait(), status) << glassctl.output();
+	return glassctl.output();
 }
 
 } // namespace helper

@@ -39,6 +39,9 @@ private:
 	const std::string output_;
 };
 
+/** What glassctl prints; the test fails unless it ends with @p status. */
+std::string run_glassctl(const std::vector<std::string> &arguments, int status = 0);
+
 } // namespace helper
 
 #endif // GLASS_SELFTESTS_GLASSCTL_H

@@ -25,14 +25,6 @@ class GlassctlBeside : public testing::Test
 {
 protected:
 	void SetUp() override { enter_new_namespace(); }
-
-	static std::string run(const Strings &words, int status = 0)
-	{
-		Glassctl glassctl(words);
-
-		EXPECT_EQ(glassctl.wait(), status);
-		return glassctl.output();
-	}
 };
 
 const Json *call_of(const Json &side, const std::string &name)
@@ -59,7 +51,7 @@ TEST_F(GlassctlBeside, TheSameCallsGoEachTheirOwnWay)
 		{"tcp", "inet_stream_ops", "lo"}};
 
 	set_device_up(true, "lo");
-	const Json sides = Json::parse(run({"--json", "trace", "--beside", "unix,tcp"}));
+	const Json sides = Json::parse(run_glassctl({"--json", "trace", "--beside", "unix,tcp"}));
 	ASSERT_EQ(sides.size(), wanted.size());
 	for (std::size_t i = 0; i < wanted.size(); i++) {
 		const auto &[kind, ops, device] = wanted[i];
@@ -89,7 +81,8 @@ TEST_F(GlassctlBeside, TheSameCallsGoEachTheirOwnWay)
 
 TEST_F(GlassctlBeside, ATableHasAColumnForEachAndTheLayersFromTheTop)
 {
-	const std::string text = run({"trace", "--beside", "unix-dgram", "--call", "write"});
+	const std::string text =
+		run_glassctl({"trace", "--beside", "unix-dgram", "--call", "write"});
 	const auto at = [&text](const char *words) { return text.find(words); };
 
 	EXPECT_EQ(at("#1 write\n"), 0U) << text;
@@ -119,7 +112,8 @@ TEST_F(GlassctlBeside, APageHasTheTables)
 {
 	const std::string file = "/tmp/glassctl-beside-" + std::to_string(::getpid());
 
-	EXPECT_EQ(run({"trace", "--beside", "unix", "--call", "write", "--html", file}), "");
+	EXPECT_EQ(run_glassctl({"trace", "--beside", "unix", "--call", "write", "--html", file}),
+		  "");
 	const std::string page = contents_of(file);
 	std::filesystem::remove(file);
 	EXPECT_TRUE(page.starts_with("<!doctype html>"));
@@ -133,16 +127,17 @@ TEST_F(GlassctlBeside, APageHasTheTables)
 
 TEST_F(GlassctlBeside, WhatCannotBeComparedIsRefused)
 {
-	EXPECT_NE(run({"trace", "--beside", "sctp"}, 2).find("no kind of socket"),
+	EXPECT_NE(run_glassctl({"trace", "--beside", "sctp"}, 2).find("no kind of socket"),
 		  std::string::npos);
-	EXPECT_NE(run({"trace", "--beside", "netlink"}, 2).find("no kind of socket"),
+	EXPECT_NE(run_glassctl({"trace", "--beside", "netlink"}, 2).find("no kind of socket"),
 		  std::string::npos);
-	EXPECT_NE(run({"trace", "--beside", "unix,udp"}, 2).find("do not compare"),
+	EXPECT_NE(run_glassctl({"trace", "--beside", "unix,udp"}, 2).find("do not compare"),
 		  std::string::npos);
-	EXPECT_NE(run({"trace", "--beside", "unix", "--", "true"}, 2).find("a command is needed"),
+	EXPECT_NE(run_glassctl({"trace", "--beside", "unix", "--", "true"}, 2)
+			  .find("a command is needed"),
 		  std::string::npos);
 	// lo is down here.
-	EXPECT_EQ(run({"trace", "--beside", "tcp"}, 1),
+	EXPECT_EQ(run_glassctl({"trace", "--beside", "tcp"}, 1),
 		  "glassctl: trace: Network is unreachable: the scenario of tcp\n");
 }
 

@@ -106,9 +106,7 @@ protected:
 
 		if (proto)
 			words.push_back("--proto");
-		Glassctl glassctl(words);
-		EXPECT_EQ(glassctl.wait(), 0) << glassctl.output();
-		for (const auto &row : Json::parse(glassctl.output()))
+		for (const auto &row : Json::parse(run_glassctl(words)))
 			for (const auto &[key, value] : row.items())
 				if (value == member)
 					return row["dgram"];
@@ -257,9 +255,7 @@ TEST_F(GlassctlTrace, OnATerminalNoiseIsFoldedUntilItIsUnfolded)
 		words.insert(words.end(), options.begin(), options.end());
 		words.insert(words.end(),
 			     {"--", "sh", "-c", "glass-cat --no-end 1:5000 </dev/null"});
-		Glassctl glassctl(words);
-		EXPECT_EQ(glassctl.wait(), 0) << glassctl.output();
-		return glassctl.output();
+		return run_glassctl(words);
 	};
 	const auto has = [](const std::string &text, const char *part) {
 		return text.find(part) != std::string::npos;

@@ -39,13 +39,6 @@ protected:
 			samples.push_back(Json::parse(line));
 		return samples;
 	}
-	static std::string run(const Strings &words, int status = 0)
-	{
-		Glassctl glassctl(words);
-
-		EXPECT_EQ(glassctl.wait(), status);
-		return glassctl.output();
-	}
 };
 
 const Strings half_a_second = {"glassctl", "watch", "--interval", "0.5"};
@@ -232,16 +225,17 @@ TEST_F(GlassctlWatch, TheTerminalIsLeftAsItWas)
 
 TEST_F(GlassctlWatch, WithoutATerminalItSaysWhatToDo)
 {
-	EXPECT_EQ(run({"watch"}, 1),
+	EXPECT_EQ(run_glassctl({"watch"}, 1),
 		  "glassctl: watch: Inappropriate ioctl for device: This is no terminal: "
 		  "use --batch\n");
 	Terminal strange(half_a_second, 24, 160, "nothing-known");
 	EXPECT_EQ(strange.wait(), 1);
 	EXPECT_NE(strange.line_with("glassctl: watch: Invalid argument: The terminal's kind"), "");
-	EXPECT_NE(run({"watch", "--json"}, 2).find("--json needs --batch"), std::string::npos);
-	EXPECT_NE(run({"watch", "--sort", "colour"}, 2).find("there is no such column"),
+	EXPECT_NE(run_glassctl({"watch", "--json"}, 2).find("--json needs --batch"),
 		  std::string::npos);
-	run({"watch", "--interval", "0"}, 2);
+	EXPECT_NE(run_glassctl({"watch", "--sort", "colour"}, 2).find("there is no such column"),
+		  std::string::npos);
+	run_glassctl({"watch", "--interval", "0"}, 2);
 }
 
 /* --- Samples ------------------------------------------------------------------------------ */
@@ -283,9 +277,9 @@ TEST_F(GlassctlWatch, SocketsOfABatchAreThoseOfSs)
 {
 	const Connection connection = helper::connection(SOCK_STREAM);
 	Socket receiver = bound(5000);
-	Json sockets =
-		samples_of(run({"--json", "watch", "-i", "0.1", "-b", "1"})).at(0)["sockets"];
-	const Json wanted = Json::parse(run({"--json", "ss"}));
+	Json sockets = samples_of(run_glassctl({"--json", "watch", "-i", "0.1", "-b", "1"}))
+			       .at(0)["sockets"];
+	const Json wanted = Json::parse(run_glassctl({"--json", "ss"}));
 
 	ASSERT_EQ(sockets.size(), 4U);
 	for (Json &socket : sockets) {
@@ -342,7 +336,7 @@ TEST_F(GlassctlWatch, RetransmissionsAreThoseOfTheConnection)
 TEST_F(GlassctlWatch, AsTextABatchIsOneBlockForEachSample)
 {
 	Socket receiver = bound(5000);
-	const std::string text = run({"watch", "--interval", "0.1", "--batch", "2"});
+	const std::string text = run_glassctl({"watch", "--interval", "0.1", "--batch", "2"});
 	std::istringstream lines(text);
 	int blocks = 0;
 	int sockets = 0;
