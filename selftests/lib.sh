@@ -176,13 +176,17 @@ ensure_loaded()
 	is_loaded || load_module
 }
 
-# port_is_open PORT [STATE]: has somebody bound it, in this namespace?
+# port_is_open PORT [STATE]: does somebody receive there, in this namespace? A name of
+# connections is there before anybody listens to it.
 port_is_open()
 {
 	local type proto name peer state rest
 
 	# shellcheck disable=SC2034 # each word needs a name
 	while read -r type proto name peer state rest; do
+		case $type.$state in
+		STREAM.CLOSE | SEQPACKET.CLOSE) continue ;;
+		esac
 		[ "${name#*:}" != "$1" ] || [ "$state" != "${2:-$state}" ] || return 0
 	done </proc/self/net/glass
 	return 1
@@ -239,11 +243,7 @@ start_receiver()
 
 	shift 2
 	background glass-cat -l "$port" "$@" >"$file" </dev/null
-	# A name is there before anybody listens to it.
-	case " $*" in
-	*" stream"* | *" seqpacket"*) wait_until port_is_open "$port" LISTEN ;;
-	*) wait_until port_is_open "$port" ;;
-	esac
+	wait_until port_is_open "$port"
 }
 
 # --- KTAP ---------------------------------------------------------------------------------
