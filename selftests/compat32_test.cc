@@ -230,14 +230,19 @@ struct Ends32 {
 	std::size_t header = 0; /* bytes in front of a message as it is read */
 };
 
-class Program32 : public testing::TestWithParam<SocketType>
-{
-protected:
-	explicit Program32(bool by_socketcall) : by_socketcall_(by_socketcall)
+/* A network namespace of one's own, with a way to 127.0.0.1. */
+struct OwnNamespace {
+	OwnNamespace()
 	{
 		enter_new_namespace();
 		set_device_up(true, "lo");
 	}
+};
+
+class Program32 : public testing::TestWithParam<SocketType>
+{
+protected:
+	explicit Program32(bool by_socketcall) : by_socketcall_(by_socketcall) {}
 
 	static int type() { return GetParam().type; }
 	static bool is_connection() { return type() == SOCK_STREAM || type() == SOCK_SEQPACKET; }
@@ -391,6 +396,8 @@ protected:
 	std::vector<std::string> talk(const Ends32 &ends);
 	void meet_by_names();
 
+	/* The machine is begun in it. */
+	const OwnNamespace own_namespace;
 	Machine32 machine;
 
 private:
