@@ -313,10 +313,10 @@ TEST_F(GlassctlTrace, APageNeedsNothingElseAndLinksFramesToTheirSteps)
 
 /* --- Whom it watches ---------------------------------------------------------------------- */
 
-TEST_F(GlassctlTrace, AProcessThatRunsAlready)
+/* Records the calls named so that @p act makes, in a process that ran before. */
+template <typename Act> Json calls_of_running_process(const std::string &name, Act act)
 {
 	std::array<int, 2> gate;
-	Socket sender = dgram();
 
 	must(::pipe2(gate.data(), O_CLOEXEC), "pipe");
 	const auto child = static_cast<pid_t>(must(::fork(), "fork"));
@@ -325,20 +325,53 @@ TEST_F(GlassctlTrace, AProcessThatRunsAlready)
 
 		::close(gate[1]);
 		(void)!::read(gate[0], &go, 1);
-		(void)sender.send_to(bytes("hello"), {GLASS_NODE_LOCAL, 5000});
+		act();
 		::_exit(0);
 	}
 	::close(gate[0]);
-	Glassctl glassctl({"trace", "--json", "-", "--pid", std::to_string(child)});
-	ASSERT_TRUE(is_recording(glassctl));
+	Glassctl glassctl({"trace", "--json", "-", "--call", name, "--pid", std::to_string(child)});
+	EXPECT_TRUE(is_recording(glassctl));
 	// What the rest of the machine does meanwhile is not its business.
-	must(sender.send_to(bytes("other"), {GLASS_NODE_LOCAL, 5000}), "send");
+	must(dgram().send_to(bytes("other"), {GLASS_NODE_LOCAL, 5000}), "send");
 	::close(gate[1]);
 	must(::waitpid(child, nullptr, 0), "waitpid");
 	EXPECT_EQ(glassctl.wait(), 0);
-	const Json sent = call(Json::parse(glassctl.output()), "sendto");
-	EXPECT_EQ(sent["thread"], child);
-	EXPECT_EQ(sent["socket"]["ops"], "glass_dgram_ops");
+	const Json trace = Json::parse(glassctl.output());
+	for (const Json &call : trace["calls"])
+		EXPECT_EQ(call["thread"], child);
+	return trace["calls"];
+}
+
+TEST_F(GlassctlTrace, AProcessThatRunsAlready)
+{
+	Socket sender = dgram();
+	const Json calls = calls_of_running_process("sendto", [&] {
+		(void)sender.send_to(bytes("hello"), {GLASS_NODE_LOCAL, 5000});
+	});
+
+	ASSERT_EQ(calls.size(), 1U);
+	EXPECT_EQ(calls[0]["socket"]["ops"], "glass_dgram_ops");
+}
+
+/* Some of so many calls are interrupted, in the midst of noise and elsewhere. */
+TEST_F(GlassctlTrace, AnInterruptHidesNoneOfTheSteps)
+{
+	constexpr int messages = 100;
+	Socket sender = dgram();
+	const Json calls = calls_of_running_process("sendto", [&] {
+		for (int i = 0; i < messages; i++)
+			(void)sender.send_to(bytes("x"), {GLASS_NODE_LOCAL, 5000});
+	});
+
+	ASSERT_EQ(calls.size(), static_cast<std::size_t>(messages));
+	for (const Json &sent : calls) {
+		const Strings layers = layers_of(sent);
+
+		EXPECT_EQ(sent["result"], 1);
+		for (const char *layer : {"proto_ops", "proto", "output", "device", "input"})
+			EXPECT_NE(std::ranges::find(layers, layer), layers.end())
+				<< layer << " in " << sent;
+	}
 }
 
 /* --- Leaving ------------------------------------------------------------------------------ */

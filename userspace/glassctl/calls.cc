@@ -41,10 +41,21 @@ public:
 	Trace find(const std::string &name);
 
 private:
+	/** A step in progress. */
+	struct Open {
+		std::size_t step; /* its place in the call */
+		int depth;	  /* as the tracer counts it: of all that the thread does */
+	};
 	/** What a thread is doing. */
 	struct Thread {
-		int call = -1;		/* in progress; its place in calls_ */
-		std::vector<int> stack; /* steps in progress, the outermost first */
+		int call = -1;		 /* in progress; its place in calls_ */
+		std::vector<Open> stack; /* the outermost first */
+
+		/** The step in progress, -1 for none. */
+		int step() const
+		{
+			return stack.empty() ? -1 : static_cast<int>(stack.back().step);
+		}
 	};
 	struct FramePlace {
 		std::size_t call;
@@ -92,43 +103,46 @@ std::string Finder::name_of(pid_t thread) const
 	return found == recording_.threads.end() ? "" : found->second;
 }
 
+/*
+ * An interrupt comes from outside; it is no step of the call that it came upon.
+ * But what leads into it begins before the thread is in an interrupt and ends within
+ * it, and what leads out of it the other way round: so it is the depth that tells
+ * which steps are over, and an end of what was not seen to begin finds none.
+ */
 void Finder::take(const FunctionEvent &event)
 {
 	const auto known = recording_.known.find(event.address);
 	Thread &thread = threads_[event.thread];
 
-	// An interrupt comes from outside; it is no step of the call that it came upon.
-	if (thread.call < 0 || known == recording_.known.end() || event.in_interrupt)
+	if (thread.call < 0 || known == recording_.known.end() ||
+	    (event.in_interrupt && !event.is_return))
 		return;
 	Call &call = calls_[static_cast<std::size_t>(thread.call)];
 	const std::uint64_t time = since_begin(event.time) - call.begin;
-	if (!event.is_return) {
-		Step step;
+	const auto close = [&] {
+		Step &step = call.steps[thread.stack.back().step];
 
-		step.function = known->second.name;
-		step.module = known->second.module;
-		step.layer = known->second.layer;
-		step.depth = static_cast<int>(thread.stack.size());
-		step.begin = time;
-		thread.stack.push_back(static_cast<int>(call.steps.size()));
-		call.steps.push_back(std::move(step));
-		return;
-	}
-	// What is above it in the stack has returned unseen.
-	const auto same =
-		std::ranges::find_if(thread.stack.rbegin(), thread.stack.rend(), [&](int number) {
-			return call.steps[static_cast<std::size_t>(number)].function ==
-			       known->second.name;
-		});
-	if (same == thread.stack.rend())
-		return;
-	for (bool is_last = false; !is_last;) {
-		Step &step = call.steps[static_cast<std::size_t>(thread.stack.back())];
-
-		is_last = thread.stack.back() == *same;
 		step.duration = time - step.begin;
 		thread.stack.pop_back();
+	};
+	while (!thread.stack.empty() && thread.stack.back().depth > event.depth)
+		close(); // it has returned unseen
+	const bool is_known = !thread.stack.empty() && thread.stack.back().depth == event.depth;
+	if (event.is_return) {
+		if (is_known && call.steps[thread.stack.back().step].function == known->second.name)
+			close();
+		return;
 	}
+	if (is_known)
+		close();
+	Step step;
+	step.function = known->second.name;
+	step.module = known->second.module;
+	step.layer = known->second.layer;
+	step.depth = static_cast<int>(thread.stack.size());
+	step.begin = time;
+	thread.stack.push_back({call.steps.size(), event.depth});
+	call.steps.push_back(std::move(step));
 }
 
 /* The call is over, or is all that will be seen of it. */
@@ -138,8 +152,8 @@ void Finder::leave(Thread &thread, std::uint64_t time)
 		return;
 	Call &call = calls_[static_cast<std::size_t>(thread.call)];
 	call.duration = since_begin(time) - call.begin;
-	for (const int number : thread.stack) {
-		Step &step = call.steps[static_cast<std::size_t>(number)];
+	for (const Open &open : thread.stack) {
+		Step &step = call.steps[open.step];
 
 		step.duration = call.duration - step.begin;
 	}
@@ -213,8 +227,8 @@ void Finder::take(const Event &event, const Waking &waking)
 	if (thread.call < 0 || thread.stack.empty())
 		return;
 	Call &call = calls_[static_cast<std::size_t>(thread.call)];
-	call.wakeups.push_back({since_begin(event.time) - call.begin, waking.thread, waking.name,
-				thread.stack.back()});
+	call.wakeups.push_back(
+		{since_begin(event.time) - call.begin, waking.thread, waking.name, thread.step()});
 }
 
 /* A frame that the thread's call sends now; null if it is in none. */
@@ -228,7 +242,7 @@ Frame *Finder::send(const Event &event, std::uint64_t skb)
 		return nullptr;
 	frame.number = ++frames_;
 	frame.sent = since_begin(event.time);
-	frame.step = thread.stack.empty() ? -1 : thread.stack.back();
+	frame.step = thread.step();
 	frame.from_softirq = event.in_softirq;
 	Call &call = calls_[static_cast<std::size_t>(thread.call)];
 	on_way_[skb] = {static_cast<std::size_t>(thread.call), call.frames.size()};
