@@ -129,10 +129,11 @@ for name in sys.argv[1:]:
     ast.parse(open(name, encoding="utf-8").read(), name)' qemu/*.py selftests/*.py userspace/wireshark/*.py
 }
 
-# What tells whether docs/surface.md is true does so, and what that says exists.
+# What tells whether pages are true that name tests does so, and those tests exist.
 check_surface()
 {
-	qemu/surface_test.py && qemu/surface.py docs/surface.md selftests
+	qemu/surface_test.py &&
+		qemu/surface.py selftests docs/surface.md
 }
 
 check_bench() { qemu/bench_test.py; }

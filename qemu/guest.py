@@ -11,6 +11,7 @@ of its own below that of the run: "{folder}" in the command stands for it.
 """
 
 import argparse
+import fnmatch
 import os
 import re
 import selectors
@@ -280,16 +281,21 @@ def write_weights(path, weights):
     os.replace(path + ".new", path)
 
 
-def expected_skips(path):
-    """A predicate: is this skip listed there, as "program case  # reason"?"""
-    known = set()
+def expected_skips(path, kernel):
+    """A predicate: is this skip on this kernel listed there?
+
+    A line there is "kernel program case  # reason", each a shell pattern.
+    """
+    known = []
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             for line in file:
-                words = line.partition("#")[0].split(None, 1)
-                if len(words) == 2:
-                    known.add((words[0], words[1].strip()))
-    return lambda case: (case.program, case.name) in known
+                words = line.partition("#")[0].split(None, 2)
+                if len(words) == 3 and fnmatch.fnmatchcase(kernel, words[0]):
+                    known.append((words[1], words[2].strip()))
+    return lambda case: any(fnmatch.fnmatchcase(case.program, program) and
+                            fnmatch.fnmatchcase(case.name, name)
+                            for program, name in known)
 
 
 def show_program(program, seconds=None):
@@ -333,10 +339,10 @@ def show_outcome(collection):
                   + (f" ({case.reason})" if case.reason else ""))
 
 
-def check_surface(path, collection):
+def check_surface(path, collection, is_expected):
     """What is wrong with that page after a whole run; counts what is missing."""
     page = surface.read(path)
-    page.compare(collection.cases)
+    page.compare(collection.cases, is_expected)
     note(f"{page.name}: {page.missing()} of {len(page.rows)} rows missing")
     return page.wrong
 
@@ -452,10 +458,12 @@ def main():
         write_weights(args.weights, read_weights(args.weights) | {
             name: seconds for guest in guests
             for name, seconds in guest.report.seconds.items()})
+    is_expected = expected_skips(args.expected_skips,
+                                 os.environ.get("KERNEL", "stock"))
     if args.ci:
-        collection.forbid_skips(expected_skips(args.expected_skips))
+        collection.forbid_skips(is_expected)
     if args.surface:
-        faults += check_surface(args.surface, collection)
+        faults += check_surface(args.surface, collection, is_expected)
     if args.tests and not collection.cases and not faults:
         faults.append("there is no such test")
     show_outcome(collection)

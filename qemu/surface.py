@@ -1,13 +1,14 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
-"""Reads docs/surface.md, and holds it against the tests.
+"""Reads pages that say what holds, and holds them against the tests.
 
-The tables there say what a socket of each type can do, and which test proves
-it. Each row must be true: a test that it names exists in selftests/ (looked at
-by "make check", without a guest), and it ran and passed (looked at by guest.py
-after a whole "make test").
+The tables of docs/surface.md say what a socket of each type can do, those of
+docs/security.md who can do what, and which test proves it. Each row must be
+true: a test that it names exists in selftests/ (looked at by "make check",
+without a guest), and, of docs/surface.md, it ran and passed (looked at by
+guest.py after a whole "make test").
 
-    qemu/surface.py docs/surface.md selftests     does each test exist?
+    qemu/surface.py selftests PAGE...     does each test exist?
 """
 
 import os
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 
 TYPES = ["STREAM", "SEQPACKET", "DGRAM", "RAW"]
 HEAD = ["facility", *TYPES, "test"]
+CLAIM_HEAD = ["who", "what", "test"]  # of all types
 # It works, is refused with this errno, makes no sense here, is not done.
 CELL = re.compile(r"^(yes|E[A-Z0-9]+|-|missing)$")
 # "program Suite.Case" of a program in C++; "area.case" of a shell test.
@@ -56,19 +58,21 @@ class Surface:
             words = [word.strip() for word in line.strip().split("|")[1:-1]]
             if not line.startswith("|"):
                 in_table = False
-            elif words == HEAD:
-                in_table = True
+            elif words in (HEAD, CLAIM_HEAD):
+                in_table, head = True, words
             elif in_table and not set(line) <= set("|- :"):
-                self.add_row(number, words)
+                self.add_row(number, words, head)
         if not self.rows:
             self.wrong.append(f"{name}: no table")
 
-    def add_row(self, number, words):
+    def add_row(self, number, words, head):
         """Takes the cells of one line of a table."""
-        if len(words) != len(HEAD):
-            self.say(number, f"{len(words)} columns, not {len(HEAD)}")
+        if len(words) != len(head):
+            self.say(number, f"{len(words)} columns, not {len(head)}")
             return
-        row = Row(number, words[0], words[1:-1], [])
+        cells = words[1:-1] if head == HEAD else \
+            ["missing" if words[-1] == "missing" else "yes"]
+        row = Row(number, words[0], cells, [])
         for cell in row.cells:
             if not CELL.match(cell):
                 self.say(number, f"'{cell}' is none of yes, E..., -, missing")
@@ -102,16 +106,17 @@ class Surface:
                 if not exists(sources[program], case):
                     self.say(row.line, f"there is no test {program} {case}")
 
-    def compare(self, cases):
+    def compare(self, cases, is_expected=lambda case: False):
         """Says which tests did not run, or were skipped, in a whole run.
 
-        A failed one needs no word here. Of a test with an instance for each
-        type, those of all types that the row speaks of must have run.
+        A failed one needs no word here, nor a skip that is expected on this
+        kernel: another one runs it. Of a test with an instance for each type,
+        those of all types that the row speaks of must have run.
         """
         ran = {}
         for case in cases:
             found = INSTANCE.match(case.name)
-            if found and case.status != "skipped":
+            if found and (case.status != "skipped" or is_expected(case)):
                 ran.setdefault((case.program, found[1]), set()).add(
                     (found[2] or "").upper())
         for row in self.rows:
@@ -153,11 +158,14 @@ def read(path):
 
 def main():
     """Exit status: 0 each test exists, 1 something is wrong."""
-    surface = read(sys.argv[1])
-    surface.look_for(sys.argv[2])
-    for fault in surface.wrong:
+    wrong = []
+    for path in sys.argv[2:]:
+        page = read(path)
+        page.look_for(sys.argv[1])
+        wrong += page.wrong
+    for fault in wrong:
         print(fault)
-    return 1 if surface.wrong else 0
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

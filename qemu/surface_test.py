@@ -39,6 +39,18 @@ class Reading(unittest.TestCase):
         self.assertEqual(surface.rows[1].tests,
                          [("x_test", "S.C"), ("cat.sh", "cat.c")])
 
+    def test_claims_are_of_all_types(self):
+        """A table of who can do what has a test in each row, or misses one."""
+        surface = Surface("| who | what | test |\n| --- | --- | --- |\n"
+                          "| a user | can | `x_test S.C` |\n"
+                          "| a host | cannot | missing |\n"
+                          "| root | may | x_test |\n")
+        self.assertEqual([row.missing for row in surface.rows],
+                         [False, True, False])
+        self.assertEqual(surface.wrong,
+                         ["surface.md:5: x_test names no test",
+                          "surface.md:5: no test proves it"])
+
     def test_other_tables_are_left_alone(self):
         """A table with another head is not ours."""
         surface = Surface("| option | errno |\n| --- | --- |\n| a | b |\n\n"
@@ -118,6 +130,12 @@ class Running(unittest.TestCase):
             with self.subTest(cases):
                 self.assertEqual(self.faults(cases),
                                  ["surface.md:5: x_test S.C did not run"])
+
+    def test_a_skip_that_is_expected_is_right(self):
+        """Another kernel runs it."""
+        surface = page(self.ROW)
+        surface.compare(ran("S.C", status="skipped"), lambda case: True)
+        self.assertEqual(surface.wrong, [])
 
     def test_each_type_must_have_run(self):
         """Where there is an instance for each."""
