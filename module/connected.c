@@ -10,6 +10,7 @@
 #include "addr.h"
 #include "glass.h"
 #include "memory.h"
+#include "pages.h"
 #include "socket.h"
 #include "stamp.h"
 #include "transport.h"
@@ -435,6 +436,35 @@ int glass_connected_check_cmsg(struct sock *sk, struct msghdr *msg,
 	struct glass_pktinfo info;
 
 	return glass_sk_cmsg_read(sk, msg, &info, sockc);
+}
+
+/**
+ * glass_connected_refer - may what is sent be referred to, instead of copied?
+ * @sk: the sender
+ * @msg: its message: MSG_SPLICE_PAGES, MSG_ZEROCOPY
+ * @len: bytes of it
+ * @how: for glass_tx_append(); gets GLASS_TX_REFER if so
+ * @uarg: as for glass_zerocopy_begin()
+ *
+ * Context: process, may sleep; socket lock held.
+ * Return: 0 or as glass_zerocopy_begin().
+ */
+int glass_connected_refer(struct sock *sk, const struct msghdr *msg, size_t len,
+			  unsigned int *how, struct ubuf_info **uarg)
+{
+	int err;
+
+	if (msg->msg_flags & MSG_SPLICE_PAGES) {
+		*how |= GLASS_TX_REFER;
+		return 0;
+	}
+	err = glass_zerocopy_begin(sk, msg, len, uarg);
+	if (!*uarg)
+		return err;
+	*how |= GLASS_TX_REFER;
+	if (len <= GLASS_TX_LINEAR)
+		glass_zerocopy_copied(*uarg);
+	return 0;
 }
 
 /**

@@ -10,6 +10,8 @@
 #include "compat.h"
 
 /* for their sendmsg and recvmsg */
+int glass_connected_refer(struct sock *sk, const struct msghdr *msg, size_t len,
+			  unsigned int *how, struct ubuf_info **uarg);
 int glass_connected_check_cmsg(struct sock *sk, struct msghdr *msg,
 			       struct sockcm_cookie *sockc);
 int glass_connected_may_send(struct sock *sk, const struct msghdr *msg,

@@ -413,18 +413,64 @@ static struct sk_buff *dgram_alloc_slowly(struct sock *sk, struct msghdr *msg,
 }
 
 /*
- * Have a new frame, charged to @sk, refer to the pages of @len bytes. Returns as
- * glass_pages_append(), or -EIO for pages that cannot be referred to.
+ * Have a new frame, charged to @sk, refer to the pages of @len bytes; @uarg, if
+ * any, is told when it does not any more. Returns as glass_pages_append(), or
+ * -EIO for pages that cannot be referred to.
  */
 static int dgram_refer(struct sk_buff *skb, struct sock *sk,
-		       struct iov_iter *from, size_t len)
+		       struct iov_iter *from, size_t len,
+		       struct ubuf_info *uarg)
 {
-	ssize_t n = glass_pages_refer(skb, sk, from, len);
+	ssize_t n = uarg ? glass_pages_pin(skb, from, len) :
+			   glass_pages_refer(skb, sk, from, len);
 
 	if (n < 0)
 		return n;
 	refcount_add(n, &sk->sk_wmem_alloc);
-	return n < len ? -EMSGSIZE : 0;
+	if (n < len)
+		return -EMSGSIZE;
+	skb_zcopy_set(skb, uarg, NULL);
+	return 0;
+}
+
+/* glass_dgram_alloc(), with who is told when it is freed, or NULL. */
+static struct sk_buff *dgram_alloc(struct sock *sk, struct msghdr *msg,
+				   size_t len, u32 headroom, bool noblock,
+				   struct ubuf_info *uarg)
+{
+	size_t left = iov_iter_count(&msg->msg_iter);
+	bool is_small = len <= GLASS_DGRAM_LINEAR;
+	bool refer = uarg || msg->msg_flags & MSG_SPLICE_PAGES;
+	struct sk_buff *skb;
+	int err;
+
+	if (!is_small && !refer && !sk->sk_use_task_frag)
+		return dgram_alloc_slowly(sk, msg, len, headroom, noblock);
+
+	skb = sock_alloc_send_pskb(sk, headroom + (is_small ? len : 0), 0,
+				   noblock, &err, 0);
+	if (!skb)
+		return ERR_PTR(err);
+	skb_reserve(skb, headroom);
+	err = 0;
+	if (is_small)
+		glass_zerocopy_copied(uarg);
+	if (!is_small && refer)
+		err = dgram_refer(skb, sk, &msg->msg_iter, len, uarg);
+	else if (!is_small)
+		err = glass_pages_append(skb, sk, &msg->msg_iter, len);
+	else if (!copy_from_iter_full(skb_put(skb, len), len, &msg->msg_iter))
+		err = -EFAULT;
+	if (!err)
+		return skb;
+
+	kfree_skb(skb);
+	if (err != -EMSGSIZE)
+		return ERR_PTR(err);
+	/* Too many pieces: what was taken is taken once more, as a copy. */
+	iov_iter_revert(&msg->msg_iter, left - iov_iter_count(&msg->msg_iter));
+	glass_zerocopy_copied(uarg);
+	return dgram_alloc_slowly(sk, msg, len, headroom, noblock);
 }
 
 /**
@@ -441,36 +487,16 @@ static int dgram_refer(struct sk_buff *skb, struct sock *sk,
 struct sk_buff *glass_dgram_alloc(struct sock *sk, struct msghdr *msg,
 				  size_t len, u32 headroom, bool noblock)
 {
-	size_t left = iov_iter_count(&msg->msg_iter);
-	bool is_small = len <= GLASS_DGRAM_LINEAR;
-	bool refer = msg->msg_flags & MSG_SPLICE_PAGES;
+	struct ubuf_info *uarg;
 	struct sk_buff *skb;
 	int err;
 
-	if (!is_small && !refer && !sk->sk_use_task_frag)
-		return dgram_alloc_slowly(sk, msg, len, headroom, noblock);
-
-	skb = sock_alloc_send_pskb(sk, headroom + (is_small ? len : 0), 0,
-				   noblock, &err, 0);
-	if (!skb)
+	err = glass_zerocopy_begin(sk, msg, len, &uarg);
+	if (err)
 		return ERR_PTR(err);
-	skb_reserve(skb, headroom);
-	err = 0;
-	if (!is_small && refer)
-		err = dgram_refer(skb, sk, &msg->msg_iter, len);
-	else if (!is_small)
-		err = glass_pages_append(skb, sk, &msg->msg_iter, len);
-	else if (!copy_from_iter_full(skb_put(skb, len), len, &msg->msg_iter))
-		err = -EFAULT;
-	if (!err)
-		return skb;
-
-	kfree_skb(skb);
-	if (err != -EMSGSIZE)
-		return ERR_PTR(err);
-	/* Too many pieces: what was taken is taken once more, as a copy. */
-	iov_iter_revert(&msg->msg_iter, left - iov_iter_count(&msg->msg_iter));
-	return dgram_alloc_slowly(sk, msg, len, headroom, noblock);
+	skb = dgram_alloc(sk, msg, len, headroom, noblock, uarg);
+	glass_zerocopy_end(uarg, !IS_ERR(skb));
+	return skb;
 }
 
 /*

@@ -125,6 +125,93 @@ ssize_t glass_pages_refer(struct sk_buff *skb, struct sock *sk,
 	return n;
 }
 
+/**
+ * glass_pages_pin - have a frame refer to memory of a process (MSG_ZEROCOPY)
+ * @skb: the frame; nobody is charged yet, and the caller sets who is told when it
+ *	is freed (skb_zcopy_set())
+ * @from: the memory
+ * @len: how many bytes of it at most
+ *
+ * Context: process, may sleep; no lock needed.
+ * Return: how many bytes it refers to, -EMSGSIZE if it has all the pages that it
+ *	can have, or -EFAULT.
+ */
+ssize_t glass_pages_pin(struct sk_buff *skb, struct iov_iter *from, size_t len)
+{
+	int i = skb_shinfo(skb)->nr_frags;
+	struct page *pages[MAX_SKB_FRAGS];
+	size_t done = 0, start, size;
+	struct page **page;
+	ssize_t n;
+
+	while (done < len && i < MAX_SKB_FRAGS) {
+		n = iov_iter_get_pages2(from, pages, len - done,
+					MAX_SKB_FRAGS - i, &start);
+		if (n <= 0)
+			return done ?: -EFAULT;
+		done += n;
+		skb->len += n;
+		skb->data_len += n;
+		skb->truesize += n;
+		for (page = pages; n; page++, n -= size, start = 0) {
+			size = min_t(size_t, n, PAGE_SIZE - start);
+			skb_fill_page_desc(skb, i++, *page, start, size);
+		}
+	}
+	return done ?: -EMSGSIZE;
+}
+
+/**
+ * glass_zerocopy_begin - does a call ask for MSG_ZEROCOPY?
+ * @sk: the sender; the option counts that SO_ZEROCOPY allows
+ * @msg: its message
+ * @len: bytes of it
+ * @uarg: set to who tells the sender when its memory is free again, or NULL;
+ *	for glass_zerocopy_end()
+ *
+ * Context: process, may sleep; no lock needed.
+ * Return: 0, or -ENOBUFS beyond net.core.optmem_max or RLIMIT_MEMLOCK.
+ */
+int glass_zerocopy_begin(struct sock *sk, const struct msghdr *msg, size_t len,
+			 struct ubuf_info **uarg)
+{
+	*uarg = NULL;
+	if (!(msg->msg_flags & MSG_ZEROCOPY) || !len ||
+	    !sock_flag(sk, SOCK_ZEROCOPY))
+		return 0;
+	*uarg = msg_zerocopy_realloc(sk, len, NULL);
+	return *uarg ? 0 : -ENOBUFS;
+}
+
+/**
+ * glass_zerocopy_copied - what a call sends was copied, or some of it
+ * @uarg: of glass_zerocopy_begin()
+ *
+ * The sender is told so (SO_EE_CODE_ZEROCOPY_COPIED).
+ *
+ * Context: process; the call is not over.
+ */
+void glass_zerocopy_copied(struct ubuf_info *uarg)
+{
+	if (uarg)
+		uarg_to_msgzc(uarg)->zerocopy = 0;
+}
+
+/**
+ * glass_zerocopy_end - the call is over
+ * @uarg: of glass_zerocopy_begin()
+ * @is_sent: whether it has sent something; else its sender is told nothing
+ *
+ * Context: process.
+ */
+void glass_zerocopy_end(struct ubuf_info *uarg, bool is_sent)
+{
+	if (is_sent)
+		net_zcopy_put(uarg);
+	else
+		net_zcopy_put_abort(uarg, true);
+}
+
 /* May a page of a frame that is ours alone be filled with something else? */
 static bool page_is_free(struct page *page)
 {

@@ -7,6 +7,11 @@
  * Pages that a reader has emptied are kept, a few on each CPU, and filled again
  * by the next writer there. A byte of a page is shown to nobody before it has
  * been written for him.
+ *
+ * And pages that are sent as they are, without a copy: those of others
+ * (MSG_SPLICE_PAGES), and those of a process (MSG_ZEROCOPY). Where Glass hands a
+ * frame straight to its receiver, the process's pages are in use until that has
+ * read them; everywhere else the core copies them on their way in, and says so.
  */
 #ifndef GLASS_PAGES_H
 #define GLASS_PAGES_H
@@ -19,6 +24,11 @@ int glass_pages_append(struct sk_buff *skb, struct sock *sk,
 		       struct iov_iter *from, size_t len);
 ssize_t glass_pages_refer(struct sk_buff *skb, struct sock *sk,
 			  struct iov_iter *from, size_t len);
+ssize_t glass_pages_pin(struct sk_buff *skb, struct iov_iter *from, size_t len);
+int glass_zerocopy_begin(struct sock *sk, const struct msghdr *msg, size_t len,
+			 struct ubuf_info **uarg);
+void glass_zerocopy_copied(struct ubuf_info *uarg);
+void glass_zerocopy_end(struct ubuf_info *uarg, bool is_sent);
 void glass_pages_consume(struct sk_buff *skb);
 void glass_pages_exit(void);
 

@@ -11,6 +11,7 @@
 #include "cred.h"
 #include "errqueue.h"
 #include "memory.h"
+#include "pages.h"
 #include "protosw.h"
 #include "socket.h"
 #include "stamp.h"
@@ -22,23 +23,21 @@
  * Write the whole message or nothing of it: -EFAULT, or -ENOBUFS, and it can be
  * tried again. Socket lock held.
  */
-static int record_append(struct sock *sk, struct msghdr *msg, size_t len)
+static int record_append(struct sock *sk, struct msghdr *msg, size_t len,
+			 unsigned int how, struct ubuf_info *uarg)
 {
 	u32 eor = msg->msg_flags & MSG_EOR ? GLASS_RECORD_EOR : 0;
 	struct glass_record_hdr hdr = { .flags_len = cpu_to_be32(eor | len) };
 	struct kvec kvec = { .iov_base = &hdr, .iov_len = sizeof(hdr) };
 	size_t left = iov_iter_count(&msg->msg_iter);
 	u32 begin = glass_tp(sk)->tcb.snd_end;
-	unsigned int how = GLASS_TX_ALL;
 	struct iov_iter iter;
 	ssize_t n;
 
-	if (msg->msg_flags & MSG_SPLICE_PAGES)
-		how |= GLASS_TX_REFER;
 	iov_iter_kvec(&iter, ITER_SOURCE, &kvec, 1, sizeof(hdr));
-	n = glass_tx_append(sk, &iter, sizeof(hdr), GLASS_TX_ALL);
+	n = glass_tx_append(sk, &iter, sizeof(hdr), GLASS_TX_ALL, NULL);
 	if (n == sizeof(hdr) && len)
-		n = glass_tx_append(sk, &msg->msg_iter, len, how);
+		n = glass_tx_append(sk, &msg->msg_iter, len, how, uarg);
 	else if (n == sizeof(hdr))
 		n = 0;
 	if (n == (ssize_t)len)
@@ -53,6 +52,8 @@ static int glass_seqpacket_sendmsg(struct sock *sk, struct msghdr *msg,
 				   size_t len)
 {
 	struct glass_transport *tp = glass_tp(sk);
+	unsigned int how = GLASS_TX_ALL;
+	struct ubuf_info *uarg = NULL;
 	struct sockcm_cookie sockc;
 	u32 max = 0;
 	long timeo;
@@ -64,6 +65,9 @@ static int glass_seqpacket_sendmsg(struct sock *sk, struct msghdr *msg,
 
 	lock_sock(sk);
 	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+	err = glass_connected_refer(sk, msg, len, &how, &uarg);
+	if (err)
+		goto out;
 	for (;;) {
 		err = glass_connected_may_send(sk, msg, &timeo);
 		if (err)
@@ -75,7 +79,7 @@ static int glass_seqpacket_sendmsg(struct sock *sk, struct msghdr *msg,
 		/* One message may go beyond the buffer, by its own size. */
 		if (sk_stream_memory_free(sk)) {
 			tp->is_corked = msg->msg_flags & MSG_MORE;
-			err = record_append(sk, msg, len);
+			err = record_append(sk, msg, len, how, uarg);
 			if (err != -ENOBUFS)
 				break;
 		}
@@ -91,6 +95,7 @@ static int glass_seqpacket_sendmsg(struct sock *sk, struct msghdr *msg,
 	if (!err)
 		err = len;
 out:
+	glass_zerocopy_end(uarg, err >= 0);
 	glass_sk_refused(sk, msg, err,
 			 max - min_t(u32, max, sizeof(struct glass_record_hdr)));
 	if (err == -EPIPE)

@@ -498,8 +498,25 @@ static int set_reuseport(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	return 0;
 }
 
+/* SO_ZEROCOPY: the same. */
+static int set_zerocopy(struct sock *sk, sockptr_t optval, unsigned int optlen)
+{
+	int value;
+	int err;
+
+	err = glass_option_read(&value, optval, optlen);
+	if (err)
+		return err;
+	if (value < 0 || value > 1)
+		return -EINVAL;
+	lock_sock(sk);
+	sock_valbool_flag(sk, SOCK_ZEROCOPY, value);
+	release_sock(sk);
+	return 0;
+}
+
 /**
- * glass_sk_sock_setsockopt - proto_ops.setsockopt of who has SO_REUSEPORT
+ * glass_sk_sock_setsockopt - proto_ops.setsockopt of all but raw sockets
  * @sock: the socket; SOCK_CUSTOM_SOCKOPT brings SOL_SOCKET here, too
  * @level: SOL_SOCKET, or one that the transport knows
  * @optname: the option
@@ -517,6 +534,8 @@ int glass_sk_sock_setsockopt(struct socket *sock, int level, int optname,
 					      optlen);
 	if (optname == SO_REUSEPORT)
 		return set_reuseport(sock->sk, optval, optlen);
+	if (optname == SO_ZEROCOPY)
+		return set_zerocopy(sock->sk, optval, optlen);
 	return sock_setsockopt(sock, level, optname, optval, optlen);
 }
 

@@ -9,6 +9,7 @@
 #include "cred.h"
 #include "errqueue.h"
 #include "memory.h"
+#include "pages.h"
 #include "protosw.h"
 #include "socket.h"
 #include "stamp.h"
@@ -21,6 +22,7 @@
 static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 {
 	struct glass_transport *tp = glass_tp(sk);
+	struct ubuf_info *uarg = NULL;
 	struct sockcm_cookie sockc;
 	unsigned int how = 0;
 	size_t copied = 0;
@@ -28,8 +30,6 @@ static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	ssize_t n;
 	int err;
 
-	if (msg->msg_flags & MSG_SPLICE_PAGES)
-		how = GLASS_TX_REFER;
 	err = glass_connected_check_cmsg(sk, msg, &sockc);
 	if (err)
 		return err;
@@ -42,7 +42,9 @@ static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	err = -EISCONN;
 	if (msg->msg_namelen)
 		goto out;
-	err = 0;
+	err = glass_connected_refer(sk, msg, len, &how, &uarg);
+	if (err)
+		goto out;
 	tp->is_corked = msg->msg_flags & MSG_MORE;
 	/* It may end what MSG_MORE held back. */
 	if (!len)
@@ -50,7 +52,8 @@ static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	while (copied < len) {
 		n = glass_tx_append(sk, &msg->msg_iter,
 				    min_t(size_t, len - copied,
-					  GLASS_STREAM_BATCH * tp->mss), how);
+					  GLASS_STREAM_BATCH * tp->mss), how,
+				    uarg);
 		if (n > 0) {
 			copied += n;
 			if (copied == len)
@@ -73,6 +76,7 @@ static int glass_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 			break;
 	}
 out:
+	glass_zerocopy_end(uarg, copied);
 	if (copied && copied < len)
 		glass_stamp_mark(sk, &sockc);
 	glass_sk_refused(sk, msg, copied ? 0 : err, 0);

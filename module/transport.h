@@ -275,13 +275,16 @@ void glass_tx_send_reset(struct sock *sk, struct glass_segment *reset);
 
 /* transport_tx.c */
 
+/* Up to so many bytes are kept in the head of a buffer, others in pages. */
+#define GLASS_TX_LINEAR		1024
+
 /* glass_tx_append(): all of them, even beyond the send buffer. */
 #define GLASS_TX_ALL	BIT(0)
-/* They are in pages that may be sent as they are (MSG_SPLICE_PAGES). */
+/* They are in pages that may be sent as they are (MSG_SPLICE_PAGES, MSG_ZEROCOPY). */
 #define GLASS_TX_REFER	BIT(1)
 
 ssize_t glass_tx_append(struct sock *sk, struct iov_iter *from, size_t len,
-			unsigned int how);
+			unsigned int how, struct ubuf_info *uarg);
 void glass_tx_truncate(struct sock *sk, u32 end);
 void glass_tx_free(struct sock *sk, struct sk_buff *skb);
 void glass_tx_purge(struct sock *sk);

@@ -186,6 +186,10 @@ int glass_rx_splice(struct sock *sk, struct pipe_inode_info *pipe, size_t len,
 	while (spliced < len && (skb = skb_peek(&sk->sk_receive_queue))) {
 		u32 start = glass_rx_cb(skb)->offset;
 
+		/* Pages of a process (MSG_ZEROCOPY) are its own again too soon. */
+		n = skb_orphan_frags_rx(skb, sk->sk_allocation);
+		if (n)
+			break;
 		n = skb_splice_bits(skb, sk, start, pipe,
 				    min_t(u32, skb->len - start, len - spliced),
 				    flags);

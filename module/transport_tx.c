@@ -9,9 +9,6 @@
 #include "stats.h"
 #include "trace.h"
 
-/* Up to so many bytes are kept in the head of a buffer, others in pages. */
-#define GLASS_TX_LINEAR		1024
-
 /* --- The send queue ------------------------------------------------------ */
 
 static void tx_charge(struct sock *sk, int truesize)
@@ -144,18 +141,23 @@ static int tx_copy(struct sock *sk, struct sk_buff *skb, struct iov_iter *from,
 
 /* Have @skb refer to the pages of up to @len bytes. Returns as tx_copy(). */
 static int tx_refer(struct sock *sk, struct sk_buff *skb, struct iov_iter *from,
-		    size_t len)
+		    size_t len, struct ubuf_info *uarg)
 {
 	ssize_t n;
 
+	/* It tells one only that it was freed. */
+	if (uarg && skb_zcopy(skb) && skb_zcopy(skb) != uarg)
+		return 0;
 	len = tx_schedule(sk, len);
 	if (!len)
 		return -ENOBUFS;
-	n = glass_pages_refer(skb, sk, from, len);
+	n = uarg ? glass_pages_pin(skb, from, len) :
+		   glass_pages_refer(skb, sk, from, len);
 	if (n == -EMSGSIZE)
 		return 0;
 	if (n < 0)
 		return n;
+	skb_zcopy_set(skb, uarg, NULL);
 	tx_charge(sk, n);
 	return n;
 }
@@ -166,6 +168,8 @@ static int tx_refer(struct sock *sk, struct sk_buff *skb, struct iov_iter *from,
  * @from: the bytes
  * @len: how many at most
  * @how: GLASS_TX_ALL, GLASS_TX_REFER; few bytes are copied in any case
+ * @uarg: with GLASS_TX_REFER, who is told when their pages are not needed any
+ *	more, if they are a process's (MSG_ZEROCOPY); else NULL
  *
  * Context: process, may sleep; socket lock held.
  * Return: how many there was room for, 0 if the send buffer is full or memory
@@ -174,7 +178,7 @@ static int tx_refer(struct sock *sk, struct sk_buff *skb, struct iov_iter *from,
  *	GLASS_TX_ALL, @len or a negative errno, also -ENOBUFS.
  */
 ssize_t glass_tx_append(struct sock *sk, struct iov_iter *from, size_t len,
-			unsigned int how)
+			unsigned int how, struct ubuf_info *uarg)
 {
 	bool refer = how & GLASS_TX_REFER && len > GLASS_TX_LINEAR;
 	bool all = how & GLASS_TX_ALL;
@@ -189,7 +193,7 @@ ssize_t glass_tx_append(struct sock *sk, struct iov_iter *from, size_t len,
 		if (!skb)
 			return all ? -ENOBUFS : copied;
 		left = min_t(size_t, left, tp->mss - skb->len);
-		n = refer ? tx_refer(sk, skb, from, left) :
+		n = refer ? tx_refer(sk, skb, from, left, uarg) :
 			    tx_copy(sk, skb, from, left);
 		if (n > 0) {
 			glass_tx_cb(skb)->end += n;

@@ -24,11 +24,6 @@ namespace {
 
 using namespace helper;
 
-void set_fast_path(bool on)
-{
-	write_file("/proc/sys/net/glass/fast_path", on ? "1" : "0");
-}
-
 /* One type, and whether the fast path is on. In a namespace where nobody else sends. */
 class FastPath : public testing::TestWithParam<std::tuple<int, bool>>
 {

@@ -194,6 +194,11 @@ glass::Control control()
 	return must(glass::Control::open(), "netlink family glass");
 }
 
+void set_fast_path(bool on)
+{
+	write_file("/proc/sys/net/glass/fast_path", on ? "1" : "0");
+}
+
 long module_references()
 {
 	return std::stol(lines_of("/sys/module/glass/refcnt").at(0));

@@ -84,6 +84,8 @@ bool tc(const std::string &lines);
 
 /** glassctl's way into the caller's namespace. */
 glass::Control control();
+/** Whether a frame is handed straight to its receiver, in the caller's namespace. */
+void set_fast_path(bool on);
 /** How many references there are on the module. */
 long module_references();
 /** Tries again until it is true, for at most 10 s; whether it became so. */
