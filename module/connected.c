@@ -575,7 +575,7 @@ int glass_connected_wait_data(struct sock *sk, int flags, long *timeo)
 	tp->readers++;
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	sk_wait_event(sk, timeo, tp->unread != unread || sk->sk_err ||
-		      sk->sk_shutdown & RCV_SHUTDOWN ||
+		      sk->sk_shutdown & RCV_SHUTDOWN || sk_is_readable(sk) ||
 		      sk->sk_state == TCP_CLOSE, &wait);
 	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	tp->readers--;
@@ -596,7 +596,7 @@ void glass_connected_reader_leaves(struct sock *sk)
 {
 	const struct glass_transport *tp = glass_tp(sk);
 
-	if (tp->readers && tp->unread)
+	if (tp->readers && (tp->unread || sk_is_readable(sk)))
 		wake_up_interruptible_poll(sk_sleep(sk),
 					   EPOLLIN | EPOLLRDNORM);
 }

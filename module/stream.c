@@ -12,6 +12,7 @@
 #include "pages.h"
 #include "protosw.h"
 #include "socket.h"
+#include "sockmap.h"
 #include "stamp.h"
 #include "transport.h"
 
@@ -91,17 +92,20 @@ out:
 static bool stream_is_readable(struct sock *sk)
 {
 	return READ_ONCE(glass_tp(sk)->unread) >=
-	       (u32)sock_rcvlowat(sk, 0, INT_MAX);
+		       (u32)sock_rcvlowat(sk, 0, INT_MAX) ||
+	       sk_is_readable(sk);
 }
 
 /**
  * struct stream_read - a call that reads
  * @peek_off: of the unread bytes, how many to pass over
  * @time: when the last byte that was taken came
+ * @is_handed: some of them came by a sockmap
  */
 struct stream_read {
 	u32	peek_off;
 	ktime_t	time;
+	bool	is_handed;
 };
 
 /* Take up to @len bytes, or none. Returns how many, or -EFAULT. */
@@ -111,9 +115,11 @@ static int stream_take(struct sock *sk, struct msghdr *msg, size_t len,
 	struct glass_transport *tp = glass_tp(sk);
 	u32 offset = min(call->peek_off, tp->unread);
 	u32 n = min_t(size_t, len, tp->unread - offset);
+	int handed = glass_sockmap_take(sk, msg, len, flags);
 
-	if (!n)
-		return 0;
+	call->is_handed |= handed > 0;
+	if (handed || !n)
+		return handed;
 	/* MSG_TRUNC throws bytes away, as TCP does. */
 	if (!(flags & MSG_TRUNC) &&
 	    glass_rx_copy(sk, offset, &msg->msg_iter, n))
@@ -155,7 +161,8 @@ static int glass_stream_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		copied += err;
 		err = 0;
 		/* After a part, an error is for the next call to tell. */
-		if (copied >= target || copied == len || (copied && sk->sk_err))
+		if (copied >= target || copied == len || (copied && sk->sk_err) ||
+		    (call.is_handed && flags & MSG_PEEK))
 			break;
 		err = glass_connected_may_receive(sk, flags);
 		if (err)
@@ -180,8 +187,8 @@ static int glass_stream_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 }
 
 /*
- * proto_ops.splice_read: the pages go as they are. Process context, may sleep; the
- * pipe's lock held.
+ * proto_ops.splice_read: the pages go as they are, but for those of a sockmap.
+ * Process context, may sleep; the pipe's lock held.
  */
 static ssize_t glass_stream_splice_read(struct socket *sock, loff_t *ppos,
 					struct pipe_inode_info *pipe,
@@ -196,6 +203,11 @@ static ssize_t glass_stream_splice_read(struct socket *sock, loff_t *ppos,
 	timeo = sock_rcvtimeo(sk, sock->file->f_flags & O_NONBLOCK ||
 			      flags & SPLICE_F_NONBLOCK);
 	while (!(spliced = glass_rx_splice(sk, pipe, len, flags))) {
+		if (sk_is_readable(sk)) {
+			release_sock(sk);
+			return copy_splice_read(sock->file, ppos, pipe, len,
+						flags);
+		}
 		err = glass_connected_may_receive(sk, 0);
 		if (!err)
 			err = glass_connected_wait_data(sk, 0, &timeo);
@@ -256,6 +268,7 @@ static struct proto glass_stream_prot = {
 	.hash		= glass_port_hash,
 	.unhash		= glass_transport_unhash,
 	.get_port	= glass_port_get,
+	GLASS_SOCKMAP_PROT,
 };
 
 static struct proto_ops glass_stream_ops __ro_after_init = {
@@ -280,6 +293,7 @@ static struct proto_ops glass_stream_ops __ro_after_init = {
 	.splice_eof	= glass_connected_splice_eof,
 	.set_peek_off	= sk_set_peek_off,
 	.set_rcvlowat	= glass_connected_set_rcvlowat,
+	.read_skb	= glass_sockmap_read_skb,
 };
 
 static struct glass_protosw glass_stream_protosw = {
@@ -298,7 +312,11 @@ static struct glass_protosw glass_stream_protosw = {
  */
 int __init glass_stream_init(void)
 {
-	return glass_register_protosw(&glass_stream_protosw);
+	int err = glass_register_protosw(&glass_stream_protosw);
+
+	if (!err)
+		glass_sockmap_init(&glass_stream_prot);
+	return err;
 }
 
 /**

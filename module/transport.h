@@ -323,6 +323,7 @@ void glass_transport_rcv(struct sock *sk, struct sk_buff *skb);
 ktime_t glass_rx_time(const struct sock *sk, u32 offset);
 int glass_rx_copy(struct sock *sk, u32 offset, struct iov_iter *to, u32 len);
 void glass_rx_skip(struct sock *sk, u32 len);
+struct sk_buff *glass_rx_dequeue(struct sock *sk);
 int glass_rx_splice(struct sock *sk, struct pipe_inode_info *pipe, size_t len,
 		    unsigned int flags);
 void glass_rx_make_room(struct sock *sk);

@@ -165,6 +165,29 @@ void glass_rx_skip(struct sock *sk, u32 len)
 }
 
 /**
+ * glass_rx_dequeue - take the first frame of the receive queue as it is
+ * @sk: the socket
+ *
+ * Context: socket lock held.
+ * Return: its unread bytes, no longer charged to the socket; NULL if nothing is
+ *	unread, or if there is no memory now.
+ */
+struct sk_buff *glass_rx_dequeue(struct sock *sk)
+{
+	struct sk_buff *skb = skb_peek(&sk->sk_receive_queue);
+
+	/* Pages of a process (MSG_ZEROCOPY) are its own again too soon. */
+	if (!skb || skb_orphan_frags_rx(skb, GFP_ATOMIC) ||
+	    !pskb_pull(skb, glass_rx_cb(skb)->offset))
+		return NULL;
+	glass_rx_cb(skb)->offset = 0;
+	__skb_unlink(skb, &sk->sk_receive_queue);
+	glass_tp(sk)->unread -= skb->len;
+	skb_orphan(skb);
+	return skb;
+}
+
+/**
  * glass_rx_splice - move bytes of the receive queue into a pipe
  * @sk: the socket
  * @pipe: gets the pages as they are; its lock is held
