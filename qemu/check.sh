@@ -133,7 +133,7 @@ for name in sys.argv[1:]:
 check_surface()
 {
 	qemu/surface_test.py &&
-		qemu/surface.py selftests docs/surface.md
+		qemu/surface.py selftests docs/surface.md docs/security.md
 }
 
 check_bench() { qemu/bench_test.py; }

@@ -334,6 +334,29 @@ TEST_F(Forged, TheModuleConnects)
 	EXPECT_EQ(changes(), Changes());
 }
 
+/* RFC 6528: who has seen where some connections began knows nothing of the next one. */
+TEST_F(Forged, WhereAConnectionBeginsCannotBeGuessed)
+{
+	constexpr std::uint32_t connections = 32;
+	constexpr std::uint32_t near = 1 << 16; /* ticks of the clock: a quarter of a second */
+	std::optional<std::uint32_t> last;
+	unsigned neighbours = 0;
+
+	for (std::uint32_t i = 0; i < connections; i++) {
+		Socket socket = stream(SOCK_STREAM, SOCK_NONBLOCK);
+
+		EXPECT_EQ(err(socket.connect({node_peer, port_peer + i})), EINPROGRESS);
+		auto first = next();
+		while (first && first->flags != SYN) // the end of the one before
+			first = next();
+		ASSERT_TRUE(first);
+		if (last && (first->seq - *last < near || *last - first->seq < near))
+			neighbours++;
+		last = first->seq;
+	}
+	EXPECT_LE(neighbours, 2U);
+}
+
 TEST_F(Forged, TheLastSegmentOfTheHandshakeMayCarryData)
 {
 	Socket server = listener(SOCK_STREAM, port_here);
