@@ -345,12 +345,10 @@ void Parser::add_trace_command()
 						     "': no call of sockets goes by this name");
 		    });
 
-	CLI::Option *const html =
-		trace->add_option("--html", wanted.html_file, "Write a page that a browser shows")
-			->type_name("FILE");
+	trace->add_option("--html", wanted.html_file, "Write a page that a browser shows")
+		->type_name("FILE");
 	trace->add_option("--json", wanted.json_file, "Write JSON to a file, - for standard output")
-		->type_name("FILE")
-		->excludes(html);
+		->type_name("FILE");
 	trace->add_option("--call", wanted.call, "Only calls of this name, as sendto")
 		->type_name("NAME");
 	trace->add_option("--pid", wanted.pid, "Watch this process until it ends, or Ctrl-C")

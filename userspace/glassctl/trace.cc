@@ -54,18 +54,22 @@ void write_to(const Options &options, const std::string &path, const std::string
 		throw Failure(last_error(), options.text, path);
 }
 
-/* As the options ask for it, and where to; @p json, @p html and @p text make it. */
+/* As the options ask for it, and where to; @p json, @p html and @p text make it. Files may be
+ * several: what was recorded does not come again. */
 template <typename Html, typename Json, typename Text>
 void write_as_wanted(const Options &options, Html html, Json json, Text text)
 {
 	const TraceOptions &wanted = options.trace;
 	const bool is_coloured = ::isatty(STDOUT_FILENO) == 1;
+	const std::string json_file =
+		wanted.json_file.empty() && options.json ? "-" : wanted.json_file;
 
 	if (!wanted.html_file.empty())
-		return write_to(options, wanted.html_file, html());
-	if (!wanted.json_file.empty())
-		return write_to(options, wanted.json_file, json());
-	write_to(options, "-", options.json ? json() : text(TextStyle{is_coloured, wanted.unfold}));
+		write_to(options, wanted.html_file, html());
+	if (!json_file.empty())
+		write_to(options, json_file, json());
+	if (wanted.html_file.empty() && json_file.empty())
+		write_to(options, "-", text(TextStyle{is_coloured, wanted.unfold}));
 }
 
 /* Lets @process run, and finds sense in what the kernel did for it. */
