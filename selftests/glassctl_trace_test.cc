@@ -285,11 +285,11 @@ std::size_t count(const std::string &text, const std::string &part)
 TEST_F(GlassctlTrace, APageNeedsNothingElseAndLinksFramesToTheirSteps)
 {
 	const std::string file = "/tmp/glassctl-page-" + std::to_string(::getpid());
-	Glassctl glassctl({"trace", "--html", file, "--", "sh", "-c",
+	Glassctl glassctl({"trace", "--html", file, "--json", "-", "--", "sh", "-c",
 			   "printf '<hello>' | glass-cat --no-end 1:5000"});
 
 	EXPECT_EQ(glassctl.wait(), 0) << glassctl.output();
-	EXPECT_EQ(glassctl.output(), "");
+	const Json trace = Json::parse(glassctl.output());
 	const std::string page = contents_of(file);
 	std::filesystem::remove(file);
 	ASSERT_TRUE(page.starts_with("<!doctype html>"));
@@ -297,6 +297,9 @@ TEST_F(GlassctlTrace, APageNeedsNothingElseAndLinksFramesToTheirSteps)
 	for (const char *foreign : {"<script", "<link", "<img", "src=", "url(", "http", "<hello>"})
 		EXPECT_EQ(count(page, foreign), 0U) << foreign;
 	EXPECT_NE(count(page, "&lt;hello&gt;"), 0U);
+	ASSERT_FALSE(trace["calls"].empty());
+	for (const auto &call : trace["calls"])
+		EXPECT_EQ(count(page, "<summary id=\"call-" + call["number"].dump() + "\">"), 1U);
 	for (const char *element : {"details", "summary", "div", "span", "table", "main", "ul"})
 		EXPECT_EQ(count(page, "<" + std::string(element) + " ") +
 				  count(page, "<" + std::string(element) + ">"),

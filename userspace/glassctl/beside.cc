@@ -85,10 +85,11 @@ std::string totals_text(const Column &column)
 	return text;
 }
 
-/** A line of a table: the layer, if it is the layer's first, and a cell for each side. */
+/** A line of a table: a cell for each side. */
 struct Line {
-	std::string layer;
 	std::vector<std::string> cells;
+	Layer layer = Layer::SystemCall;
+	std::size_t height = 0; /**< at a layer's first line: of how many */
 };
 
 std::vector<Line> lines_of(const Comparison &comparison)
@@ -107,7 +108,7 @@ std::vector<Line> lines_of(const Comparison &comparison)
 		for (const Column &column : comparison.columns)
 			height = std::max(height, visits_of(column).size());
 		for (std::size_t i = 0; i < height; i++) {
-			Line line{i ? "" : std::string(layer_title(layer)), {}};
+			Line line{{}, layer, i ? 0 : height};
 
 			for (const Column &column : comparison.columns) {
 				const auto visits = visits_of(column);
@@ -123,7 +124,7 @@ std::vector<Line> lines_of(const Comparison &comparison)
 void print(const Comparison &comparison, const TextStyle &style, std::string &out)
 {
 	constexpr std::size_t layer_width = 11;
-	std::vector<Line> lines = {{"", {}}, {"", {}}};
+	std::vector<Line> lines(2);
 	std::vector<std::size_t> widths;
 
 	for (const Column &column : comparison.columns) {
@@ -142,13 +143,37 @@ void print(const Comparison &comparison, const TextStyle &style, std::string &ou
 	out += (style.is_coloured ? "\033[1m" : "") + comparison.name +
 	       (style.is_coloured ? "\033[0m" : "") + '\n';
 	for (const Line &line : lines) {
-		std::string text = "  " + padded(line.layer, layer_width);
+		const auto layer = line.height ? layer_title(line.layer) : "";
+		std::string text = "  " + padded(std::string(layer), layer_width);
 
 		for (std::size_t i = 0; i < line.cells.size(); i++)
 			text += "  " + padded(line.cells[i], widths[i]);
 		out += text.substr(0, text.find_last_not_of(' ') + 1) + '\n';
 	}
 	out += '\n';
+}
+
+/* Names of functions have nothing that HTML would take for its own. */
+std::string html_table(const Comparison &comparison)
+{
+	std::string out = "<table class=\"beside\">\n<thead><tr>" + column_head("Layer");
+
+	for (const Column &column : comparison.columns)
+		out += column_head(column.heading + "<br><span class=\"faint\">" +
+				   totals_text(column) + "</span>");
+	out += "</tr></thead>\n";
+	for (const Line &line : lines_of(comparison)) {
+		if (line.height) // the end of a body may be left out
+			out += "<tbody>\n<tr><th scope=\"rowgroup\" rowspan=\"" +
+			       std::to_string(line.height) + "\">" + layer_badge(line.layer) +
+			       "</th>";
+		else
+			out += "<tr>";
+		for (const std::string &cell : line.cells)
+			out += "<td><code>" + cell + "</code></td>";
+		out += "</tr>\n";
+	}
+	return out + "</table>\n";
 }
 
 } // namespace
@@ -162,25 +187,20 @@ std::string beside_text(const std::vector<Side> &sides, const TextStyle &style)
 	return out;
 }
 
-/* Names of functions have nothing that HTML would take for its own. */
 std::string beside_html(const std::vector<Side> &sides)
 {
-	std::string out = html_head("The same calls, side by side") +
-			  "<h1>The same calls, side by side</h1>\n<main>\n";
+	const std::string title = "The same calls, side by side";
+	std::string out = html_head(title) + "<main>\n<h1>" + title +
+			  "</h1>\n<p>By layer: the functions that each kind ran, as they were "
+			  "first called. Noise is left out.</p>\n";
+	int number = 0;
 
 	for (const Comparison &comparison : compare(sides)) {
-		out += "<details open class=\"call\"><summary>" + comparison.name +
-		       "</summary>\n<div class=\"steps\"><table>\n<tr><th>Layer";
-		for (const Column &column : comparison.columns)
-			out += "<th>" + column.heading + "<br>" + totals_text(column);
-		out += '\n';
-		for (const Line &line : lines_of(comparison)) {
-			out += "<tr><td>" + line.layer;
-			for (const std::string &cell : line.cells)
-				out += "<td><code>" + cell + "</code>";
-			out += '\n';
-		}
-		out += "</table></div>\n</details>\n";
+		const std::string id = "call-" + std::to_string(++number);
+
+		out += "<details open class=\"call\"><summary><h2 id=\"" + id + "\">" +
+		       comparison.name + "</h2></summary>\n" + scroll_box(id) +
+		       html_table(comparison) + "</div>\n</details>\n";
 	}
 	return out + "</main>\n</body>\n</html>\n";
 }

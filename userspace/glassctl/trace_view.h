@@ -26,6 +26,12 @@ std::string trace_html(const Trace &trace);
 
 /** What such a file begins with, up to its body. */
 std::string html_head(const std::string &title);
+/** A layer's name, in its colour. */
+std::string layer_badge(Layer layer);
+/** The head of a table's column. */
+std::string column_head(const std::string &content);
+/** Opens a div for what may be wider than the page; @p label is the id of its heading. */
+std::string scroll_box(const std::string &label);
 
 /** One JSON object, and a newline. Times in nanoseconds. docs/trace.md tells the members. */
 std::string trace_json(const Trace &trace);
