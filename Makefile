@@ -10,7 +10,7 @@ M      ?=
 export KERNEL FILE T HOURS CELL ROUNDS SCALE CHECK SAVE GLASS_CACHE GLASS_SCALE GLASS_SEED GUESTS GUEST_CPUS \
 	GUEST_MEMORY GUEST_CLOCK FAST_PATH
 
-.PHONY: all help modules userspace selftests run shell test test-long test-tools soak \
+.PHONY: all help modules userspace selftests run shell test test-long test-tools test-html soak \
 	bench bench-count profile check capture mutants bare-test update clean
 
 all: modules
@@ -28,6 +28,7 @@ help:
 	@echo '                   FAST_PATH=0: without the fast path over the device'
 	@echo '  make test-long   the same selftests, doing more (GLASS_SCALE=10)'
 	@echo '  make test-tools  docs/scripts: bpftrace and perf, in a larger guest'
+	@echo '  make test-html   pages of glassctl trace, in a Chromium without a window'
 	@echo '  make soak        races of calls for HOURS=n, with ever new seeds'
 	@echo '  make bench-count instructions per operation, beside AF_UNIX, TCP, UDP, vsock;'
 	@echo '                   CELL=a,b: only those; CHECK=1: none 5 % worse than before?'
@@ -66,6 +67,9 @@ test:
 test-tools: export TOOLS := 1
 test-tools:
 	@qemu/test.sh
+
+test-html:
+	@qemu/html.sh
 
 test-long: export GLASS_SCALE := $(or $(GLASS_SCALE),10)
 test-long:

@@ -126,7 +126,8 @@ check_python()
 {
 	python3 -W error -c 'import ast, sys
 for name in sys.argv[1:]:
-    ast.parse(open(name, encoding="utf-8").read(), name)' qemu/*.py selftests/*.py userspace/wireshark/*.py
+    ast.parse(open(name, encoding="utf-8").read(), name)' qemu/*.py selftests/*.py \
+	userspace/*/*.py
 }
 
 # What tells whether pages are true that name tests does so, and those tests exist.
@@ -199,7 +200,7 @@ step clang module docs/minimal Kbuild
 step sparse module docs/minimal Kbuild
 step clang_format .clang-format userspace selftests
 step shellcheck "${shells[@]}"
-step python qemu selftests userspace/wireshark
+step python qemu selftests userspace
 step surface qemu selftests docs
 step bench qemu/bench.py qemu/bench_test.py
 step netlink module
