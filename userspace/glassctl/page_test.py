@@ -60,7 +60,7 @@ return [...document.querySelectorAll("details.call")].map(call => {
 });
 """
 
-# Colours of all letters that are to be seen, against what is behind them;
+# Colours of all letters that are to be seen, in an element or in all, against what is behind them;
 # where something is translucent, as it is mixed.
 CONTRASTS = """
 function parts(colour) {
@@ -103,6 +103,21 @@ function contrast(element, colour) {
 	const [dark, bright] = [light(front), light(back)].sort((a, b) => a - b);
 	return (bright + 0.05) / (dark + 0.05);
 }
+// Elements of the same kind, in boxes of the same kinds, look the same: FAULTS sees to it.
+const kinds = new Map([[null, ""]]), seen = {};
+function kind(element) {
+	if (!kinds.has(element)) {
+		const outside = kind(element.parentElement);
+		const own = " " + [element.localName, ...element.classList].join(".") +
+			(element.matches(":hover, :target") ? "!" : "");
+		kinds.set(element, outside.endsWith(own) ? outside : outside + own);
+	}
+	return kinds.get(element);
+}
+function is_news(element, what) {
+	const key = kind(element) + what;
+	return (seen[key] = (seen[key] ?? 0) + 1) <= 3;
+}
 const found = {};
 function look(element, colour, words, what) {
 	const key = [what ?? element.localName, element.className,
@@ -111,16 +126,19 @@ function look(element, colour, words, what) {
 	if (!(found[key]?.value <= value))
 		found[key] = {value, words, colour};
 }
-const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+const all = arguments[0] ?? document.body;
+const walk = document.createTreeWalker(all, NodeFilter.SHOW_TEXT);
 while (walk.nextNode()) {
 	const element = walk.currentNode.parentElement, words = walk.currentNode.data.trim();
-	if (words && element.checkVisibility())
+	if (words && element.checkVisibility() && is_news(element, ""))
 		look(element, getComputedStyle(element).color, words.slice(0, 40));
 }
-for (const element of document.body.querySelectorAll("*"))
+for (const element of [all, ...all.querySelectorAll("*")])
 	for (const pseudo of ["::before", "::after"]) {
+		if (!element.checkVisibility() || !is_news(element, pseudo))
+			continue;
 		const style = getComputedStyle(element, pseudo);
-		if (!/^(none|normal|"")$/.test(style.content) && element.checkVisibility())
+		if (!/^(none|normal|"")$/.test(style.content))
 			look(element, style.color, style.content, pseudo);
 	}
 return found;
@@ -133,17 +151,19 @@ const has_bar = e => /auto|scroll/.test(getComputedStyle(e).overflowX);
 if (document.documentElement.scrollWidth > wide)
 	bad.push("the page: " + document.documentElement.scrollWidth);
 for (const e of document.body.querySelectorAll("*")) {
-	if (!e.checkVisibility())
+	const is_beyond = e.getBoundingClientRect().right > wide + 0.5;
+	if (!is_beyond && e.scrollWidth <= e.clientWidth || !e.checkVisibility())
 		continue;
-	if (/hidden|clip/.test(getComputedStyle(e).overflowX) && e.scrollWidth > e.clientWidth)
-		bad.push("cut: " + e.outerHTML.slice(0, 80));
-	if (has_bar(e) && e.scrollWidth > e.clientWidth &&
-	    e.tabIndex < 0 && !e.querySelector("summary, a, input"))
-		bad.push("not to be scrolled by keyboard: " + e.outerHTML.slice(0, 80));
-	let box = e.parentElement;
+	if (e.scrollWidth > e.clientWidth) {
+		if (/hidden|clip/.test(getComputedStyle(e).overflowX))
+			bad.push("cut: " + e.outerHTML.slice(0, 80));
+		if (has_bar(e) && e.tabIndex < 0 && !e.querySelector("summary, a, input"))
+			bad.push("not to be scrolled by keyboard: " + e.outerHTML.slice(0, 80));
+	}
+	let box = is_beyond ? e.parentElement : null;
 	while (box && !has_bar(box))
 		box = box.parentElement;
-	if (!box && e.getBoundingClientRect().right > wide + 0.5)
+	if (is_beyond && !box)
 		bad.push("beyond the window: " + e.outerHTML.slice(0, 80));
 }
 return bad;
@@ -251,28 +271,45 @@ def name_of(step):
     return name
 
 
-class Page(unittest.TestCase):
-    """A browser for all cases; each begins with a page that it opens."""
+class Browser:
+    """One for all cases."""
 
-    @classmethod
-    def setUpClass(cls):
+    def __init__(self):
+        self.driver = None
+
+    def start(self):
+        """Without a window, and without asking for anything by itself."""
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         for word in ("--headless=new", "--disable-dev-shm-usage", "--disable-gpu",
-                     "--disable-background-networking", "--hide-scrollbars=false",
-                     "--force-color-profile=srgb", "--no-first-run"):
+                     "--disable-background-networking", "--force-color-profile=srgb",
+                     "--no-first-run"):
             options.add_argument(word)
         if os.geteuid() == 0:  # which Chromium's sandbox refuses
             options.add_argument("--no-sandbox")
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        cls.driver = webdriver.Chrome(
+        self.driver = webdriver.Chrome(
             options=options, service=Service("/usr/bin/chromedriver"))
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.driver.quit()
+
+BROWSER = Browser()
+
+
+def setUpModule():  # pylint: disable=invalid-name
+    """unittest wants these names."""
+    BROWSER.start()
+
+
+def tearDownModule():  # pylint: disable=invalid-name
+    """The browser does not end by itself."""
+    BROWSER.driver.quit()
+
+
+class Page(unittest.TestCase):
+    """A case opens a page, and leaves nothing on the console."""
 
     def setUp(self):
+        self.driver = BROWSER.driver
         self.said = []
 
     def tearDown(self):
@@ -296,10 +333,14 @@ class Page(unittest.TestCase):
         self.driver.get(address)
         self.assertEqual(self.script("return innerWidth"), width)
         if unfold:
-            self.script("for (const e of document.querySelectorAll('details')) e.open = true;"
-                        "const noise = document.getElementById('noise');"
-                        "if (noise) noise.checked = true;")
+            self.unfold()
         return address
+
+    def unfold(self):
+        """Opens all, and shows noise."""
+        self.script("for (const e of document.querySelectorAll('details')) e.open = true;"
+                    "const noise = document.getElementById('noise');"
+                    "if (noise) noise.checked = true;")
 
     def script(self, text, *arguments):
         """What JavaScript of ours returns; pages have none."""
@@ -327,11 +368,18 @@ class Page(unittest.TestCase):
         return element
 
     def tab_to(self, element, most=200):
-        """Tab, until it has the focus."""
+        """Tab, or Tab with Shift, until it has the focus."""
+        is_before = self.script("return document.activeElement != document.body && !!("
+                                "document.activeElement.compareDocumentPosition(arguments[0]) &"
+                                "Node.DOCUMENT_POSITION_PRECEDING)", element)
         for _ in range(most):
-            self.press(Keys.TAB)
             if self.focused() == element:
                 return
+            if is_before:
+                ActionChains(self.driver).key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(
+                    Keys.SHIFT).perform()
+            else:
+                self.press(Keys.TAB)
         self.fail("Tab does not lead there: " + element.get_attribute("outerHTML")[:80])
 
     def is_seen(self, element):
@@ -541,10 +589,7 @@ class Handling(Page):
         """Tab to it; Enter, or Space."""
         for key in (Keys.ENTER, Keys.SPACE):
             def press(summary, key=key):
-                if self.driver.switch_to.active_element != summary:
-                    # From the top: a browser goes on from where it was.
-                    self.script("document.activeElement.blur(); scrollTo(0, 0)")
-                    self.tab_to(summary)
+                self.tab_to(summary)
                 self.press(key)
             self.check_folding(press)
 
@@ -572,8 +617,7 @@ class Handling(Page):
         self.check_noise(lambda box: self.find("label").click())
 
         def press(box):
-            if self.driver.switch_to.active_element != box:
-                self.tab_to(box)
+            self.tab_to(box)
             self.press(Keys.SPACE)
         self.check_noise(press)
 
@@ -599,9 +643,11 @@ class Handling(Page):
         """Each of them, with all calls folded and noise hidden."""
         frames = [(call, frame) for call in recording("trace")["calls"]
                   for frame in call["frames"]]
+        self.open("trace")
         for number, (call, frame) in enumerate(frames):
             with self.subTest(frame["number"]):
-                self.open("trace")
+                self.script("for (const e of document.querySelectorAll('.call')) e.open = false;"
+                            "location.hash = ''; document.activeElement.blur()")
                 link = self.find_all("#frames a")[number]
                 if number % 2:
                     link.click()
@@ -630,14 +676,15 @@ class Looks(Page):
         """Steps and tables may be, in a box that scrolls."""
         for name in PAGES:
             for width in (WIDE, NARROW):
-                for unfold in (False, True):
-                    with self.subTest(name, width=width, unfold=unfold):
-                        self.open(name, width, unfold=unfold)
-                        self.assertEqual(self.script(OVERFLOW), [])
+                with self.subTest(name, width=width):
+                    self.open(name, width)
+                    self.assertEqual(self.script(OVERFLOW), [])
+                    self.unfold()
+                    self.assertEqual(self.script(OVERFLOW), [])
 
-    def check_contrasts(self, name):
-        """Of what is on the page now; what was found."""
-        found = self.script(CONTRASTS)
+    def check_contrasts(self, name, element=None):
+        """Of what is on the page now, or only in ELEMENT; what was found."""
+        found = self.script(CONTRASTS, element)
         self.assertEqual({key: value for key, value in found.items()
                           if value["value"] < READABLE}, {}, name)
         return found
@@ -659,12 +706,21 @@ class Looks(Page):
                                             "'.layer')].map(e => e.className))]")
                         for kind in kinds:
                             self.assertTrue(any(f"| {kind} |" in key for key in found), kind)
-                        self.find("#frames a").click()
-                        self.check_contrasts("at the end of a link")
-                    for selector in (".call > summary", ".step > summary"):
-                        for summary in self.find_all(selector)[:1]:
-                            ActionChains(self.driver).move_to_element(summary).perform()
-                            self.check_contrasts("under the mouse")
+                        self.check_marks()
+
+    def check_marks(self):
+        """A step of each layer under the mouse, and at the end of a link."""
+        self.find("#frames a").click()
+        self.check_contrasts("at the end of a link", self.find(":target"))
+        for kind in ("mark", "shade"):
+            self.script(f"document.body.style.background = 'var(--{kind})'")
+            self.check_contrasts(f"on var(--{kind})")
+        self.script("document.body.style.background = ''")
+        for selector in (".call > summary", ".step > summary"):
+            summary = self.find(selector)
+            ActionChains(self.driver).move_to_element(summary).perform()
+            self.assertTrue(self.script("return arguments[0].matches(':hover')", summary))
+            self.assertTrue(self.check_contrasts("under the mouse", summary))
 
     def test_it_is_light_or_dark_as_the_reader_wants(self):
         """The page and what the browser draws in it."""
@@ -691,7 +747,7 @@ class Looks(Page):
         """For who hears the page: what Chromium tells a screen reader."""
         for name in PAGES:
             with self.subTest(name):
-                self.open(name, unfold=True)
+                self.open(name, unfold=name != "trace")
                 nodes = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
                 for node in nodes:
                     can = any(p["name"] == "focusable" and p["value"].get("value")
@@ -703,18 +759,18 @@ class Looks(Page):
     def test_pictures(self):
         """For people; that they can be taken is all that is tested."""
         for scheme in ("light", "dark"):
-            for name in PAGES:
-                self.open(name, scheme=scheme)
-                self.picture(f"{name}-{scheme}")
-            for selector in ("#frames a",):
-                self.open("trace", scheme=scheme)
-                self.find(selector).click()
-                self.picture(f"trace-open-{scheme}", 2600)
-        for name in PAGES:
+            self.open("trace", scheme=scheme)
+            self.find("#frames a").click()
+            self.picture(f"trace-{scheme}", 2200)
+            self.open("beside", scheme=scheme)
+            self.picture(f"beside-{scheme}")
+        for name in ("trace", "one", "beside"):
             self.open(name, NARROW)
             self.picture(f"{name}-narrow")
         self.open("one", unfold=True)
         self.picture("one-noise")
+        self.open("none")
+        self.picture("none")
 
 
 if __name__ == "__main__":
