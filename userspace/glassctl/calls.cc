@@ -201,7 +201,7 @@ void Finder::take(const Event &event, const SocketSeen &seen)
 	if (!seen.socket)
 		return;
 	CallSocket &socket = sockets_[seen.socket];
-	if (seen.sk && socket.sk != seen.sk)
+	if (seen.sk && socket.sk && socket.sk != seen.sk)
 		socket = CallSocket(); // another one at an old one's place
 	socket.socket = seen.socket;
 	if (seen.f_op)
@@ -358,6 +358,13 @@ std::vector<int> parents_of(const std::vector<Step> &steps)
 	return parents;
 }
 
+/* They run what is due on this processor: timers, RCU, and perhaps a frame. */
+bool runs_softirqs(const Step &step)
+{
+	return step.function.starts_with("do_softirq") || step.function == "__do_softirq" ||
+	       step.function == "handle_softirqs";
+}
+
 /*
  * A lock that is released may let the backlog in, and the end of a section
  * without softirqs may run one that brings the frame: noise is only what leads
@@ -382,7 +389,8 @@ void mark_noise(std::vector<Step> &steps)
 	for (std::size_t i = steps.size(); i-- > 0;) {
 		Step &step = steps[i];
 
-		step.is_noise = step.is_noise || (is_noise(step.layer) && !is_useful[i]);
+		step.is_noise = step.is_noise ||
+				((is_noise(step.layer) || runs_softirqs(step)) && !is_useful[i]);
 		if (!step.is_noise && parents[i] >= 0)
 			is_useful[static_cast<std::size_t>(parents[i])] = true;
 	}
