@@ -11,7 +11,7 @@ export KERNEL FILE T HOURS CELL ROUNDS SCALE CHECK SAVE GLASS_CACHE GLASS_SCALE 
 	GUEST_MEMORY GUEST_CLOCK FAST_PATH
 
 .PHONY: all help modules userspace selftests run shell test test-long test-tools test-html soak \
-	bench bench-count profile check capture mutants bare-test update clean
+	bench bench-count profile check capture docs mutants bare-test update clean
 
 all: modules
 
@@ -38,6 +38,8 @@ help:
 	@echo '  make check       what must hold before a commit'
 	@echo '  make capture     captures in the guest what the Wireshark dissector is tested'
 	@echo '                   with; to be committed'
+	@echo '  make docs        runs in the guest what docs/tour.md and docs/trace.md show,'
+	@echo '                   and puts the output there; to be committed'
 	@echo '  make mutants     do the tests notice faults? M=pattern: only those'
 	@echo '  make bare-test   the README'"'"'s commands on a bare Debian 12 and 13'
 	@echo '  make clean       removes build/ and glass.ko; the cache stays'
@@ -92,6 +94,9 @@ check:
 
 capture:
 	@qemu/capture.sh
+
+docs:
+	@qemu/docs.sh
 
 mutants:
 	@qemu/mutants.sh "$(M)"
