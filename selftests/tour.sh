@@ -214,19 +214,21 @@ check_symbols()
 		$wanted{(split)[1]} = 1 for @symbols;
 		open(my $file, "<", "/proc/kallsyms") or die;
 		while (<$file>) {
-			my (undef, $type, $name) = split(/[\s.]+/);
-			for ($name, $name =~ /^__(?:x64|ia32)_(?:compat_)?sys_(.*)/) {
-				next unless $wanted{$_};
+			my ($type, @both) =
+				/^\S+ (\w) ((?:__(?:x64|ia32)_(?:compat_)?sys_)?([^\s.]+))/ or next;
+			for (grep { $wanted{$_} } @both) {
 				$names{$_} = 1;
 				$functions{$_} = 1 if $type =~ /[tw]/i;
 			}
 		}
+		# Of the type information the strings: their place is in its head.
 		for my $module ("vmlinux", "glass") {
-			open(my $btf, "<", "/sys/kernel/btf/$module") or die;
-			local $/ = "\0";
-			while (<$btf>) {
-				chomp;
-				next if length > 50;
+			open(my $btf, "<:raw", "/sys/kernel/btf/$module") or die;
+			read($btf, my $head, 24) == 24 or die;
+			my ($length, undef, undef, $begin, $size) = unpack("x4 L5", $head);
+			seek($btf, $length + $begin, 0);
+			read($btf, my $strings, $size) == $size or die;
+			for (split("\0", $strings)) {
 				$names{$_} = 1 if $wanted{$_};
 				$names{"sk_$1"} = 1 if /^skc_(.*)/;
 			}
