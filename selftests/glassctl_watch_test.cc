@@ -336,17 +336,37 @@ TEST_F(GlassctlWatch, RetransmissionsAreThoseOfTheConnection)
 TEST_F(GlassctlWatch, AsTextABatchIsOneBlockForEachSample)
 {
 	Socket receiver = bound(5000);
-	const std::string text = run_glassctl({"watch", "--interval", "0.1", "--batch", "2"});
+	std::atomic<bool> is_over = false;
+	std::thread sends([&] {
+		Socket sender = dgram();
+
+		while (!is_over) {
+			(void)sender.send_to(bytes("x"), {GLASS_NODE_LOCAL, 5000});
+			(void)read_message(receiver);
+			std::this_thread::sleep_for(std::chrono::milliseconds(7));
+		}
+	});
+	const std::string text = run_glassctl({"watch", "--interval", "0.3", "--batch", "2"});
+	is_over = true;
+	sends.join();
 	std::istringstream lines(text);
 	int blocks = 0;
 	int sockets = 0;
+	int rates = 0;
 
 	for (std::string line; std::getline(lines, line);) {
+		const auto words = words_of(line);
+
 		blocks += line.starts_with("-- ");
 		sockets += line.find(" *:5000 ") != std::string::npos;
+		if (words.empty() || !words[0].starts_with("Glass"))
+			continue;
+		rates++;
+		EXPECT_LE(words.back().size(), 6U) << "as 1.23M: " << line;
 	}
 	EXPECT_EQ(blocks, 2) << text;
 	EXPECT_EQ(sockets, 2) << text;
+	EXPECT_GT(rates, 0) << text;
 }
 
 } // namespace

@@ -2,19 +2,37 @@
 #include "glassctl/view.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cstdio>
 #include <iostream>
 
 namespace glass::ctl {
 
-namespace {
+std::string rate_text(double value)
+{
+	constexpr std::array units = {"", "k", "M", "G", "T"};
+	std::array<char, 32> text;
+	std::size_t unit = 0;
 
-std::string text_of(const Row &value)
+	while (value >= 999.5 && unit + 1 < units.size()) {
+		value /= 1000;
+		unit++;
+	}
+	std::snprintf(text.data(), text.size(), "%.3g%s", value, units[unit]);
+	return text.data();
+}
+
+std::string cell_text(const Row &value)
 {
 	if (value.is_null())
 		return "-";
-	return value.is_string() ? value.get<std::string>() : value.dump();
+	if (value.is_string())
+		return value.get<std::string>();
+	return value.is_number_float() ? rate_text(value.get<double>()) : value.dump();
 }
+
+namespace {
 
 std::string heading_of(std::string key)
 {
@@ -50,7 +68,7 @@ std::vector<std::string> cells_of(const std::vector<std::string> &columns, const
 	std::vector<std::string> cells;
 
 	for (const auto &column : columns)
-		cells.push_back(text_of(row.at(column)));
+		cells.push_back(cell_text(row.at(column)));
 	return cells;
 }
 
@@ -84,7 +102,7 @@ void View::print_object(const Row &object) const
 		std::string key = item.key();
 
 		std::replace(key.begin(), key.end(), '_', ' ');
-		print_line({key, text_of(item.value())}, {width});
+		print_line({key, cell_text(item.value())}, {width});
 	}
 }
 
@@ -127,7 +145,7 @@ void View::print_chain(const std::vector<Section> &sections) const
 		std::cout << section.title << '\n';
 		for (const auto &item : section.values.items()) {
 			std::cout << indent << (is_last ? "   " : "│  ");
-			print_line({item.key(), text_of(item.value())}, {width});
+			print_line({item.key(), cell_text(item.value())}, {width});
 		}
 	}
 	if (json_)

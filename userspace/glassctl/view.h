@@ -22,6 +22,11 @@ std::size_t width_of(std::string_view text);
 /** @p text with spaces behind it, or in front, until it has that width. */
 std::string padded(std::string text, std::size_t width, bool to_right = false);
 
+/** A number that need not be exact, as a rate: 1234567 is "1.23M". */
+std::string rate_text(double value);
+/** A value as it stands in a table; null is "-". */
+std::string cell_text(const Row &value);
+
 /** A thing on the way from one to the next, and its values. */
 struct Section {
 	std::string key;   /**< in JSON */

@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <utility>
 
@@ -19,30 +17,6 @@
 namespace glass::ctl {
 
 namespace {
-
-/* 1234567 is "1.23M". */
-std::string number_text(double value)
-{
-	constexpr std::array units = {"", "k", "M", "G", "T"};
-	std::array<char, 32> text;
-	std::size_t unit = 0;
-
-	while (value >= 999.5 && unit + 1 < units.size()) {
-		value /= 1000;
-		unit++;
-	}
-	std::snprintf(text.data(), text.size(), "%.3g%s", value, units[unit]);
-	return text.data();
-}
-
-std::string cell_text(const Row &value)
-{
-	if (value.is_null())
-		return "-";
-	if (value.is_string())
-		return value.get<std::string>();
-	return value.is_number_float() ? number_text(value.get<double>()) : value.dump();
-}
 
 bool is_text(const std::string &column)
 {
@@ -128,7 +102,7 @@ void WatchScreen::put(int line, const std::string &text, int attributes) const
 int WatchScreen::draw_head(const Sample &sample) const
 {
 	const auto rate = [&sample](const char *counter) {
-		return number_text(sample.rate(counter)) + "/s";
+		return rate_text(sample.rate(counter)) + "/s";
 	};
 	const auto way = [&](const std::string &name, const char *frames, const char *bytes) {
 		return name + ' ' + rate(frames) + " frames, " + rate(bytes) + " bytes";
@@ -137,7 +111,7 @@ int WatchScreen::draw_head(const Sample &sample) const
 
 	put(0,
 	    "Glass: " + std::to_string(sample.sockets.size()) + " sockets, every " +
-		    number_text(options_.interval.count()) + " s, by " + watch_columns()[column_] +
+		    rate_text(options_.interval.count()) + " s, by " + watch_columns()[column_] +
 		    (is_reversed_ ? " reversed" : "") + (is_paused_ ? ", PAUSED" : ""),
 	    A_BOLD);
 	put(1, way("out", "GlassOutFrames", "GlassOutBytes") + "   " +
