@@ -224,10 +224,14 @@ static netdev_tx_t glass_dev_xmit(struct sk_buff *skb, struct net_device *dev)
  */
 void glass_dev_transmit(struct sk_buff *skb, struct net_device *dev)
 {
+	const struct net_device *clear;
+
 	local_bh_disable();
+	/* A delivery may be under way, and goes on with what is sent now. */
+	clear = this_cpu_read(deliveries.clear);
 	this_cpu_write(deliveries.clear, dev);
 	glass_dev_xmit(skb, dev);
-	this_cpu_write(deliveries.clear, NULL);
+	this_cpu_write(deliveries.clear, clear);
 	local_bh_enable();
 }
 
