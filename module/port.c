@@ -148,7 +148,8 @@ int glass_port_get(struct sock *sk, unsigned short unused)
 {
 	struct glass_port_table *table = sk_table(sk);
 	struct glass_sock *gs = glass_sk(sk);
-	struct glass_addr addr = gs->local;
+	const struct glass_addr asked = gs->local;
+	struct glass_addr addr = asked;
 	struct glass_port *port;
 	int err;
 
@@ -172,8 +173,10 @@ int glass_port_get(struct sock *sk, unsigned short unused)
 	glass_addr_set(&gs->local, addr);
 	rcu_assign_pointer(gs->port, port);
 	err = sk->sk_prot->hash(sk);
-	if (err)
+	if (err) {
 		RCU_INIT_POINTER(gs->port, NULL);
+		glass_addr_set(&gs->local, asked);
+	}
 unlock:
 	spin_unlock_bh(&table->lock);
 	if (err)

@@ -765,6 +765,20 @@ int glass_transport_disconnect(struct sock *sk, int flags)
 	return 0;
 }
 
+/* Nothing more is written: once all is sent, the FIN follows. Socket lock held. */
+static void transport_end_writing(struct sock *sk)
+{
+	struct glass_transport *tp = glass_tp(sk);
+
+	/* The time before is not the peer's, even if there is no memory now. */
+	if (!tp->tcb.fin_queued && !glass_tcb_in_flight(&tp->tcb) &&
+	    !sk->sk_send_head)
+		tp->progress = jiffies;
+	tp->is_corked = false;
+	glass_tcb_shutdown(&tp->tcb);
+	glass_transport_set_state(sk);
+}
+
 /**
  * glass_transport_shutdown - proto.shutdown: one direction ends, or both
  * @sk: the socket, connected; sk_shutdown is set
@@ -776,11 +790,8 @@ void glass_transport_shutdown(struct sock *sk, int how)
 {
 	struct glass_transport *tp = glass_tp(sk);
 
-	if (how & SEND_SHUTDOWN) {
-		tp->is_corked = false;
-		glass_tcb_shutdown(&tp->tcb);
-		glass_transport_set_state(sk);
-	}
+	if (how & SEND_SHUTDOWN)
+		transport_end_writing(sk);
 	if (how & RCV_SHUTDOWN && !tp->is_deaf) {
 		tp->is_deaf = true;
 		tp->ack_owed++;
@@ -834,9 +845,7 @@ static void close_connection(struct sock *sk)
 		glass_transport_reset(sk, 0);
 		return;
 	}
-	tp->is_corked = false;
-	glass_tcb_shutdown(&tp->tcb);
-	glass_transport_set_state(sk);
+	transport_end_writing(sk);
 	if (sk->sk_state != TCP_SYN_RECV)
 		glass_tx_push(sk, false);
 }
