@@ -233,7 +233,7 @@ TEST_F(Sockmap, WhatIsHandedIsSentByAnother)
 	EXPECT_EQ(read_from(from.reader, 100, MSG_DONTWAIT), "EAGAIN");
 }
 
-/* More than all buffers on the way: who is too fast waits for who is slow. */
+/* More than the buffers of both connections hold; what is between them the core keeps. */
 TEST_F(Sockmap, ALongStreamIsHandedOnWhole)
 {
 	const auto data = pattern(2'000'000);
