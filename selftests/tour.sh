@@ -65,7 +65,8 @@ record()
 
 	(cd "$WORK" && exec bash -o pipefail -c "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; $1") \
 		>"$WORK/printed" 2>&1 </dev/null || status=$?
-	[ $status -eq 0 ] || {
+	# 141 is SIGPIPE: who reads has had enough, as "sed q".
+	[ $status -eq 0 ] || [ $status -eq 141 ] || {
 		cat "$WORK/printed" >&2
 		fail "exit status $status of: $1" >&2
 	}
