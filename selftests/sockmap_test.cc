@@ -128,7 +128,12 @@ std::string read_all(const glass::Fd &fd, std::size_t size)
 class Sockmap : public testing::Test
 {
 protected:
-	void SetUp() override { enter_new_namespace(); }
+	void SetUp() override
+	{
+		enter_new_namespace();
+		from = glass_ends(SOCK_STREAM);
+		to = glass_ends(SOCK_STREAM);
+	}
 	void TearDown() override
 	{
 		from = {};
@@ -149,8 +154,8 @@ protected:
 	}
 
 	Map map;
-	Ends from = glass_ends(SOCK_STREAM);
-	Ends to = glass_ends(SOCK_STREAM);
+	Ends from;
+	Ends to;
 };
 
 TEST_F(Sockmap, WhatIsPassedIsReadWhereItCame)
