@@ -421,16 +421,12 @@ static int dgram_refer(struct sk_buff *skb, struct sock *sk,
 		       struct iov_iter *from, size_t len,
 		       struct ubuf_info *uarg)
 {
-	ssize_t n = uarg ? glass_pages_pin(skb, from, len) :
-			   glass_pages_refer(skb, sk, from, len);
+	ssize_t n = glass_pages_refer(skb, sk, from, len, uarg);
 
 	if (n < 0)
 		return n;
 	refcount_add(n, &sk->sk_wmem_alloc);
-	if (n < len)
-		return -EMSGSIZE;
-	skb_zcopy_set(skb, uarg, NULL);
-	return 0;
+	return n < len ? -EMSGSIZE : 0;
 }
 
 /* glass_dgram_alloc(), with who is told when it is freed, or NULL. */

@@ -103,40 +103,8 @@ int glass_pages_append(struct sk_buff *skb, struct sock *sk,
 	return 0;
 }
 
-/**
- * glass_pages_refer - have a frame refer to pages that are somebody else's
- * @skb: the frame; nobody is charged yet
- * @sk: the sender
- * @from: the pages (MSG_SPLICE_PAGES)
- * @len: how many bytes of them at most
- *
- * Context: process, may sleep; no lock needed.
- * Return: how many bytes it refers to, -EMSGSIZE if it has all the pages that it
- *	can have, or -EIO for pages that cannot be referred to.
- */
-ssize_t glass_pages_refer(struct sk_buff *skb, struct sock *sk,
-			  struct iov_iter *from, size_t len)
-{
-	ssize_t n = glass_splice_from_iter(skb, from, len, sk->sk_allocation);
-
-	/* Whoever has them may write to them meanwhile. */
-	if (n > 0)
-		skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
-	return n;
-}
-
-/**
- * glass_pages_pin - have a frame refer to memory of a process (MSG_ZEROCOPY)
- * @skb: the frame; nobody is charged yet, and the caller sets who is told when it
- *	is freed (skb_zcopy_set())
- * @from: the memory
- * @len: how many bytes of it at most
- *
- * Context: process, may sleep; no lock needed.
- * Return: how many bytes it refers to, -EMSGSIZE if it has all the pages that it
- *	can have, or -EFAULT.
- */
-ssize_t glass_pages_pin(struct sk_buff *skb, struct iov_iter *from, size_t len)
+/* glass_pages_refer() to memory of a process: -EFAULT if it is not there. */
+static ssize_t pages_pin(struct sk_buff *skb, struct iov_iter *from, size_t len)
 {
 	int i = skb_shinfo(skb)->nr_frags;
 	struct page *pages[MAX_SKB_FRAGS];
@@ -159,6 +127,37 @@ ssize_t glass_pages_pin(struct sk_buff *skb, struct iov_iter *from, size_t len)
 		}
 	}
 	return done ?: -EMSGSIZE;
+}
+
+/**
+ * glass_pages_refer - have a frame refer to pages that are somebody else's
+ * @skb: the frame; nobody is charged yet
+ * @sk: the sender
+ * @from: the pages (MSG_SPLICE_PAGES), or memory of a process (MSG_ZEROCOPY)
+ * @len: how many bytes of them at most
+ * @uarg: whom the frame tells that it was freed, for MSG_ZEROCOPY; else NULL
+ *
+ * Context: process, may sleep; no lock needed.
+ * Return: how many bytes it refers to, -EMSGSIZE if it has all the pages that it
+ *	can have, -EIO for pages that cannot be referred to, or -EFAULT.
+ */
+ssize_t glass_pages_refer(struct sk_buff *skb, struct sock *sk,
+			  struct iov_iter *from, size_t len,
+			  struct ubuf_info *uarg)
+{
+	ssize_t n;
+
+	if (uarg) {
+		n = pages_pin(skb, from, len);
+		if (n > 0)
+			skb_zcopy_set(skb, uarg, NULL);
+		return n;
+	}
+	n = glass_splice_from_iter(skb, from, len, sk->sk_allocation);
+	/* Whoever has them may write to them meanwhile. */
+	if (n > 0)
+		skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
+	return n;
 }
 
 /**

@@ -23,8 +23,8 @@ bool glass_pages_refill(struct sock *sk, struct page_frag *frag);
 int glass_pages_append(struct sk_buff *skb, struct sock *sk,
 		       struct iov_iter *from, size_t len);
 ssize_t glass_pages_refer(struct sk_buff *skb, struct sock *sk,
-			  struct iov_iter *from, size_t len);
-ssize_t glass_pages_pin(struct sk_buff *skb, struct iov_iter *from, size_t len);
+			  struct iov_iter *from, size_t len,
+			  struct ubuf_info *uarg);
 int glass_zerocopy_begin(struct sock *sk, const struct msghdr *msg, size_t len,
 			 struct ubuf_info **uarg);
 void glass_zerocopy_copied(struct ubuf_info *uarg);

@@ -151,13 +151,11 @@ static int tx_refer(struct sock *sk, struct sk_buff *skb, struct iov_iter *from,
 	len = tx_schedule(sk, len);
 	if (!len)
 		return -ENOBUFS;
-	n = uarg ? glass_pages_pin(skb, from, len) :
-		   glass_pages_refer(skb, sk, from, len);
+	n = glass_pages_refer(skb, sk, from, len, uarg);
 	if (n == -EMSGSIZE)
 		return 0;
 	if (n < 0)
 		return n;
-	skb_zcopy_set(skb, uarg, NULL);
 	tx_charge(sk, n);
 	return n;
 }
