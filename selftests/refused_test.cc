@@ -39,7 +39,8 @@ constexpr std::uint32_t port = 5000;
 /* More than the head of a buffer holds, and less than the buffers of a socket. */
 constexpr std::size_t large = 40'000;
 
-class Refused : public testing::TestWithParam<SocketType>
+/* Calls that are refused something, in a namespace of their own. */
+class WithFaults : public testing::Test
 {
 protected:
 	void SetUp() override
@@ -58,15 +59,28 @@ protected:
 		EXPECT_GT(points_, 0);
 	}
 
+	/* How many things were refused. */
+	int walk(const char *name, const std::function<FaultyCall()> &prepare,
+		 const std::set<int> &others = {})
+	{
+		SCOPED_TRACE(name);
+		const int points = faults_->walk(prepare, others);
+
+		points_ += points;
+		return points;
+	}
+
+private:
+	std::unique_ptr<Faults> faults_;
+	int points_ = 0;
+};
+
+class Refused : public WithFaults, public testing::WithParamInterface<SocketType>
+{
+protected:
 	static int type() { return GetParam().type; }
 	static bool has_connections() { return type() == SOCK_STREAM || type() == SOCK_SEQPACKET; }
 
-	void walk(const char *name, const std::function<FaultyCall()> &prepare,
-		  const std::set<int> &others = {})
-	{
-		SCOPED_TRACE(name);
-		points_ += faults_->walk(prepare, others);
-	}
 	/* Of sockets in a state that @p make makes. */
 	template <typename State>
 	void walk_on(const char *name, const std::function<State()> &make,
@@ -136,10 +150,6 @@ protected:
 				return n;
 			});
 	}
-
-private:
-	std::unique_ptr<Faults> faults_;
-	int points_ = 0;
 };
 INSTANTIATE_TEST_SUITE_P(Types, Refused, testing::ValuesIn(socket_types), socket_type_name);
 
@@ -483,38 +493,28 @@ TEST_P(Refused, ToEnd)
 
 /* --- Of an administrator -------------------------------------------------------------------- */
 
-class RefusedAdmin : public testing::Test
+class RefusedAdmin : public WithFaults
 {
 protected:
-	void SetUp() override
-	{
-		if (!Faults::are_there())
-			GTEST_SKIP() << "this kernel injects no faults";
-		enter_new_namespace();
-		faults_ = std::make_unique<Faults>();
-	}
-	void TearDown() override { std::cout << points_ << " refused" << std::endl; }
-
 	/*
 	 * @p undo takes away what a success made. @p others: errors by which other parts of the
 	 * kernel, which have a say in the call, tell their want of memory.
 	 */
-	void walk(const char *name, const std::function<Errno()> &call,
-		  const std::function<void()> &undo = {}, const std::set<int> &others = {})
+	void walk_call(const char *name, const std::function<Errno()> &call,
+		       const std::function<void()> &undo = {}, const std::set<int> &others = {})
 	{
-		SCOPED_TRACE(name);
 		std::set<int> errors = others;
 
 		errors.insert(ENFILE); // no socket for the question
-		const int points = faults_->walk([&] { return FaultyCall{call, undo}; }, errors);
-
-		EXPECT_GT(points, 0);
-		points_ += points;
+		EXPECT_GT(walk(
+				  name,
+				  [&] {
+					  return FaultyCall{call, undo};
+				  },
+				  errors),
+			  0)
+			<< name;
 	}
-
-private:
-	std::unique_ptr<Faults> faults_;
-	int points_ = 0;
 };
 
 /* Asked by a new netlink socket: an answer that was refused is in nobody's way. */
@@ -541,14 +541,16 @@ TEST_F(RefusedAdmin, Devices)
 	const auto glass8 = ifindex_of("g8");
 	const auto veth = ifindex_of("v0");
 
-	walk("add a device",
-	     ask([](glass::Control &glass) { return added(err(glass.add_device("g7", 7))); }),
-	     [] { delete_link("g7"); }, {EINVAL});
-	walk("ask for one", ask([&](glass::Control &glass) { return err(glass.device(glass8)); }));
-	walk("list them", ask([](glass::Control &glass) { return err(glass.devices()); }));
-	walk("attach one",
-	     ask([&](glass::Control &glass) { return added(err(glass.attach_device(veth, 9))); }),
-	     [&] { must(control().detach_device(veth), "detach"); });
+	walk_call("add a device",
+		  ask([](glass::Control &glass) { return added(err(glass.add_device("g7", 7))); }),
+		  [] { delete_link("g7"); }, {EINVAL});
+	walk_call("ask for one",
+		  ask([&](glass::Control &glass) { return err(glass.device(glass8)); }));
+	walk_call("list them", ask([](glass::Control &glass) { return err(glass.devices()); }));
+	walk_call("attach one", ask([&](glass::Control &glass) {
+			  return added(err(glass.attach_device(veth, 9)));
+		  }),
+		  [&] { must(control().detach_device(veth), "detach"); });
 }
 
 TEST_F(RefusedAdmin, Routes)
@@ -561,29 +563,30 @@ TEST_F(RefusedAdmin, Routes)
 	const auto way = must(glass::LinkAddress::parse("02:00:00:00:00:01"), "address");
 	must(control().add_route(13, veth, way), "route");
 
-	walk("add a route",
-	     ask([&](glass::Control &glass) { return added(err(glass.add_route(12, veth, way))); }),
-	     [] { must(control().delete_route(12), "delete"); });
-	walk("ask for one", ask([](glass::Control &glass) { return err(glass.route(13)); }));
-	walk("list them", ask([](glass::Control &glass) { return err(glass.routes()); }));
+	walk_call("add a route", ask([&](glass::Control &glass) {
+			  return added(err(glass.add_route(12, veth, way)));
+		  }),
+		  [] { must(control().delete_route(12), "delete"); });
+	walk_call("ask for one", ask([](glass::Control &glass) { return err(glass.route(13)); }));
+	walk_call("list them", ask([](glass::Control &glass) { return err(glass.routes()); }));
 }
 
 TEST_F(RefusedAdmin, Views)
 {
 	const auto receiver = bound(port);
 
-	walk("what there is", ask([](glass::Control &glass) { return err(glass.info()); }));
-	walk("counters", ask([](glass::Control &glass) { return err(glass.counters()); }));
-	walk("anatomy",
-	     ask([&](glass::Control &glass) { return err(glass.anatomy(receiver.fd())); }));
-	walk("sockets", [] { return err(glass::list_sockets()); });
-	walk("table", [] {
+	walk_call("what there is", ask([](glass::Control &glass) { return err(glass.info()); }));
+	walk_call("counters", ask([](glass::Control &glass) { return err(glass.counters()); }));
+	walk_call("anatomy",
+		  ask([&](glass::Control &glass) { return err(glass.anatomy(receiver.fd())); }));
+	walk_call("sockets", [] { return err(glass::list_sockets()); });
+	walk_call("table", [] {
 		const glass::Fd file(::open("/proc/thread-self/net/glass", O_RDONLY | O_CLOEXEC));
 		std::array<char, 4096> text;
 
 		return file ? err(::read(file.get(), text.data(), text.size())) : Errno{errno};
 	});
-	walk("limits", [] {
+	walk_call("limits", [] {
 		const glass::Fd file(::open("/proc/sys/net/glass/ports_max", O_WRONLY | O_CLOEXEC));
 
 		return file ? err(::write(file.get(), "1000", 4)) : Errno{errno};
