@@ -176,18 +176,20 @@ ensure_loaded()
 	is_loaded || load_module
 }
 
-# port_is_open PORT [STATE]: does somebody receive there, in this namespace? A name of
-# connections is there before anybody listens to it.
+# port_is_open PORT [STATE]: does somebody receive there, in this namespace, or has
+# somebody there STATE? A name of connections is there before anybody listens to it,
+# and after: those that ended keep it for a while.
 port_is_open()
 {
 	local type proto name peer state rest
 
 	# shellcheck disable=SC2034 # each word needs a name
 	while read -r type proto name peer state rest; do
+		[ "${name#*:}" = "$1" ] || continue
+		[ ! "${2:-}" ] || type=asked
 		case $type.$state in
-		STREAM.CLOSE | SEQPACKET.CLOSE) continue ;;
+		"asked.${2:-}" | DGRAM.* | RAW.* | STREAM.LISTEN | SEQPACKET.LISTEN) return 0 ;;
 		esac
-		[ "${name#*:}" != "$1" ] || [ "$state" != "${2:-$state}" ] || return 0
 	done </proc/self/net/glass
 	return 1
 }
