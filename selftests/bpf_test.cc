@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 
+#include "bpf.h"
 #include "helper.h"
 #include "lib/family.h"
 #include "network.h"
@@ -27,17 +28,6 @@
 namespace {
 
 using namespace helper;
-
-glass::Fd own(long fd, const char *what)
-{
-	return glass::Fd(static_cast<int>(must(fd, what)));
-}
-
-constexpr bpf_insn instruction(int code, unsigned dst, unsigned src, int off, int imm)
-{
-	return {static_cast<__u8>(code), static_cast<__u8>(dst & 15), static_cast<__u8>(src & 15),
-		static_cast<__s16>(off), imm};
-}
 
 /* --- Control groups ---------------------------------------------------------------------------- */
 

@@ -103,11 +103,6 @@ constexpr u32 bad = 0xfffff000;
 
 /* --- The program ------------------------------------------------------------------------------ */
 
-glass::Fd own(long fd, const char *what)
-{
-	return glass::Fd(static_cast<int>(must(fd, what)));
-}
-
 class Machine32
 {
 public:

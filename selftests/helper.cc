@@ -87,6 +87,11 @@ long must(long result, const char *what)
 	return result;
 }
 
+glass::Fd own(long fd, const char *what)
+{
+	return glass::Fd(static_cast<int>(must(fd, what)));
+}
+
 std::span<const std::byte> bytes(std::string_view text)
 {
 	return std::as_bytes(std::span(text.data(), text.size()));

@@ -72,6 +72,8 @@ template <typename T> T must(glass::Result<T> result, const char *what)
 }
 /** The same for a system call that returned @p result just now. */
 long must(long result, const char *what);
+/** The same for one that returned a descriptor, which is the caller's. */
+glass::Fd own(long fd, const char *what);
 
 /* --- Messages --------------------------------------------------------------- */
 

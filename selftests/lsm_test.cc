@@ -70,11 +70,6 @@ private:
 	};
 	static constexpr std::size_t slots_size = hooks.size() * sizeof(std::uint32_t);
 
-	static glass::Fd own(long fd, const char *what)
-	{
-		return glass::Fd(static_cast<int>(must(fd, what)));
-	}
-
 	void attach()
 	{
 		const std::unique_ptr<btf, decltype(&::btf__free)> types(::btf__load_vmlinux_btf(),

@@ -19,6 +19,7 @@
 #include <optional>
 #include <ostream>
 
+#include "bpf.h"
 #include "helper.h"
 #include "lib/control.h"
 #include "message.h"
@@ -389,12 +390,6 @@ glass::Result<glass::Fd> load_ebpf(std::span<const bpf_insn> code)
 	if (fd < 0)
 		return glass::last_error();
 	return glass::Fd(static_cast<int>(fd));
-}
-
-constexpr bpf_insn instruction(int code, unsigned dst, unsigned src, int off, int imm)
-{
-	return {static_cast<__u8>(code), static_cast<__u8>(dst & 15), static_cast<__u8>(src & 15),
-		static_cast<__s16>(off), imm};
 }
 
 /* A program that lets in the frames of which a 32 bit field of its context has this value. */

@@ -20,11 +20,6 @@ namespace helper {
 
 namespace {
 
-glass::Fd own(long fd, const char *what)
-{
-	return glass::Fd(static_cast<int>(must(fd, what)));
-}
-
 sockaddr_in loopback(in_port_t port)
 {
 	sockaddr_in name = {};

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf.h"
 #include "helper.h"
 #include "lib/family.h"
 #include "network.h"
@@ -26,17 +27,6 @@
 namespace {
 
 using namespace helper;
-
-glass::Fd own(long fd, const char *what)
-{
-	return glass::Fd(static_cast<int>(must(fd, what)));
-}
-
-constexpr bpf_insn instruction(int code, unsigned dst, unsigned src, int imm)
-{
-	return {static_cast<__u8>(code), static_cast<__u8>(dst & 15), static_cast<__u8>(src & 15),
-		0, imm};
-}
 
 /* What a program does with each frame that its socket receives. */
 enum class Verdict { Pass, Drop, HandToRead, HandToSend };
@@ -68,21 +58,21 @@ public:
 		std::vector<bpf_insn> code;
 
 		if (verdict == Verdict::Pass || verdict == Verdict::Drop) {
-			code.push_back(instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0,
+			code.push_back(instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0,
 						   verdict == Verdict::Pass ? SK_PASS : SK_DROP));
 		} else {
 			// bpf_sk_redirect_map(skb, map, target, flags)
 			code = {
 				instruction(BPF_LD | BPF_IMM | BPF_DW, BPF_REG_2, BPF_PSEUDO_MAP_FD,
-					    fd_.get()),
-				instruction(0, 0, 0, 0),
-				instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, target),
-				instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_4, 0,
+					    0, fd_.get()),
+				instruction(0, 0, 0, 0, 0),
+				instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, target),
+				instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_4, 0, 0,
 					    verdict == Verdict::HandToRead ? BPF_F_INGRESS : 0),
-				instruction(BPF_JMP | BPF_CALL, 0, 0, BPF_FUNC_sk_redirect_map),
+				instruction(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_sk_redirect_map),
 			};
 		}
-		code.push_back(instruction(BPF_JMP | BPF_EXIT, 0, 0, 0));
+		code.push_back(instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
 		LIBBPF_OPTS(bpf_prog_load_opts, options);
 		program_ = own(::bpf_prog_load(BPF_PROG_TYPE_SK_SKB, "glass", "GPL", code.data(),
 					       code.size(), &options),
