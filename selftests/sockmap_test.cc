@@ -265,8 +265,11 @@ TEST_F(Sockmap, BetweenGlassAndUnix)
 			  0);
 		write_to(from.writer, "to unix");
 		EXPECT_EQ(read_from(other.reader, 100), "to unix");
-		// The socket has the program, which has the map, which has the socket.
+		// The socket has the program, which has the map, which has the socket. And
+		// a map that nobody has any more ends some time later: until then the
+		// reader still has its program, which finds nobody to hand to.
 		ASSERT_EQ(there.remove(source), 0);
+		ASSERT_EQ(there.remove(target), 0);
 	}
 	for (const auto verdict : {Verdict::HandToRead, Verdict::HandToSend}) {
 		const Ends sender = relative_ends(SOCK_STREAM);
@@ -278,6 +281,8 @@ TEST_F(Sockmap, BetweenGlassAndUnix)
 			  0);
 		write_to(sender.writer, "to glass");
 		EXPECT_EQ(read_from(to.reader, 100), "to glass");
+		ASSERT_EQ(there.remove(source), 0);
+		ASSERT_EQ(there.remove(target), 0);
 	}
 }
 
