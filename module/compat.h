@@ -117,6 +117,17 @@ static inline ssize_t glass_splice_from_iter(struct sk_buff *skb,
 #endif
 }
 
+/* msg_zerocopy_realloc() asks whether the memory is a device's. */
+static inline struct ubuf_info *glass_zerocopy_alloc(struct sock *sk,
+						     size_t size)
+{
+#ifdef GLASS_HAVE_ZEROCOPY_DEVMEM
+	return msg_zerocopy_realloc(sk, size, NULL, false);
+#else
+	return msg_zerocopy_realloc(sk, size, NULL);
+#endif
+}
+
 /* A frame's time stamps are asked for by all that its message asks for. */
 static inline void glass_tx_timestamp(struct sk_buff *skb,
 				      const struct sockcm_cookie *sockc)

@@ -178,7 +178,7 @@ int glass_zerocopy_begin(struct sock *sk, const struct msghdr *msg, size_t len,
 	if (!(msg->msg_flags & MSG_ZEROCOPY) || !len ||
 	    !sock_flag(sk, SOCK_ZEROCOPY))
 		return 0;
-	*uarg = msg_zerocopy_realloc(sk, len, NULL);
+	*uarg = glass_zerocopy_alloc(sk, len);
 	return *uarg ? 0 : -ENOBUFS;
 }
 
