@@ -117,22 +117,26 @@ sync_sources()
 		"$GLASS_TOP/Kbuild" "$GLASS_TOP/module" "$1/"
 }
 
-# kernel_make FOLDER ARGUMENT...: Kbuild of the kernel under test on a folder.
+# kernel_make FOLDER ARGUMENT...: Kbuild of the kernel under test on a folder, with
+# the options for the compiler that the kernel's description adds.
 kernel_make()
 {
 	local folder=$1
 
 	shift
 	make -j"$(nproc)" -C "$KERNEL_DIR/root/$KERNEL_COMMON" \
-		O="$KERNEL_DIR/root/$KERNEL_OBJECTS" M="$folder" "$@"
+		O="$KERNEL_DIR/root/$KERNEL_OBJECTS" M="$folder" \
+		KCFLAGS="${MODULE_CFLAGS:-}" "$@"
 }
 
-# load_kernel: reads the description of $KERNEL, and of its unpacked version.
+# load_kernel: reads the description of $KERNEL, and of its unpacked version, which
+# may be another kernel's too (KERNEL_TREE).
 load_kernel()
 {
 	[[ -r $KERNEL_FILE ]] || refuse "KERNEL=$KERNEL: there is no qemu/kernels/$KERNEL.sh"
 	# shellcheck source=qemu/kernels/stock.sh
 	. "$KERNEL_FILE"
+	KERNEL_DIR=$GLASS_CACHE/kernels/${KERNEL_TREE:=$KERNEL}
 	if [[ -r $KERNEL_DIR/info.sh ]]; then
 		# shellcheck disable=SC1091
 		. "$KERNEL_DIR/info.sh"

@@ -142,11 +142,11 @@ private_apt()
 		-o Acquire::Retries=3 "$@"
 }
 
-# Prints one "deb" line per Debian source of this machine; with an argument,
-# adds the -backports suite of the same mirror.
+# debian_sources [SUITE...]: one "deb" line per Debian source of this machine, and
+# one per SUITE of the same mirror.
 debian_sources()
 {
-	local backports=${1:-} codename repo release component entry key file
+	local codename repo release component entry key file suite
 
 	codename=$(os_release VERSION_CODENAME)
 	# shellcheck disable=SC2016 # apt's own $(...)
@@ -159,12 +159,14 @@ debian_sources()
 			s/.*[[ ]signed-by=(\/[^] ]+).*/\1/ip' "$file" 2>/dev/null |
 		      head -n 1)
 		echo "deb ${key:+[signed-by=$key] }$repo $release $component"
-		if [[ $backports && $release == "$codename" ]]; then
-			echo "deb ${key:+[signed-by=$key] }$repo $release-backports $component"
-		fi
+		[[ $release == "$codename" ]] || continue
+		for suite; do
+			echo "deb ${key:+[signed-by=$key] }$repo $suite $component"
+		done
 	done | sort -u
 }
 
+# private_update [SUITE...]
 private_update()
 {
 	mkdir -p "$PRIVATE/state/lists/partial" "$PRIVATE/cache/archives/partial"
@@ -200,7 +202,8 @@ field()
 		sed -n "s/^$2: //p" | head -n 1
 }
 
-# Sets meta, version, abi from the first package of KERNEL_META that will do.
+# Sets meta, version, abi from the first package of KERNEL_META that will do; abi
+# is the series only, of a source.
 choose_kernel()
 {
 	for meta in $KERNEL_META; do
@@ -208,9 +211,9 @@ choose_kernel()
 			dpkg --compare-versions "$version" ge "$KERNEL_OLDEST" ||
 				continue
 			abi=$(field "$meta=$version" Depends |
-			      grep -oE 'linux-image-[0-9][^ ,]*' | head -n 1 ||
-			      true)
-			abi=${abi#linux-image-}
+			      grep -oE 'linux-(image|source)-[0-9][^ ,]*' |
+			      head -n 1 || true)
+			abi=${abi#linux-*-}
 			[[ $abi ]] && return 0
 		done
 	done
@@ -272,30 +275,37 @@ unpack_kernel()
 	PATH=$PATH:/usr/sbin:/sbin depmod -b "$to/root" "$abi"
 }
 
+# configuration: a short word for what our own kernel is configured with.
+configuration()
+{
+	cat "${KERNEL_CONFIG[@]}" | md5sum | cut -c1-8
+}
+
 # A kernel of our own configuration must be of this configuration.
 kernel_is_there()
 {
 	[[ -r $KERNEL_DIR/info.sh ]] || return
 	[[ ! ${KERNEL_CONFIG:-} ]] ||
-		[[ $(readlink "$KERNEL_DIR") == *-$(md5sum <"$KERNEL_CONFIG" | cut -c1-8) ]]
+		[[ $(readlink "$KERNEL_DIR") == *-$(configuration) ]]
 }
 
 fetch_kernel()
 {
-	local meta version abi series common kbuild tmp final
+	local meta version abi series common kbuild tmp final backports
 
 	kernel_is_there && return
 	check_system
 	check_space
 	take_lock "$GLASS_CACHE/lock" "the setup"
 	kernel_is_there && return	# another make did it
-	say "looking for the $KERNEL kernel in the apt sources of this machine"
-	private_update
+	say "looking for the $KERNEL_TREE kernel in the apt sources of this machine"
+	backports=$(os_release VERSION_CODENAME)-backports
+	private_update ${KERNEL_SUITE:+"$KERNEL_SUITE"}
 	if ! choose_kernel; then
-		note "not there: looking in its backports"
-		private_update backports
+		note "not there: looking in $backports"
+		private_update "$backports"
 		choose_kernel ||
-			refuse "neither the apt sources nor their backports have one of: $KERNEL_META, $KERNEL_OLDEST or later"
+			refuse "neither the apt sources nor $backports have one of: $KERNEL_META, $KERNEL_OLDEST or later"
 	fi
 
 	mkdir -p "$GLASS_CACHE/kernels"
@@ -333,20 +343,43 @@ fetch_kernel()
 
 # ---- a kernel built from source --------------------------------------------
 
-# configure SOURCE OBJECTS: tinyconfig and KERNEL_CONFIG, which must all hold.
-configure()
+# configured FILE OPTION...: does each hold in that .config? What is not known to
+# this kernel is not set either.
+configured()
 {
-	local line wrong=0
+	local config=$1 line wrong=0
 
-	make -s -C "$1" O="$2" tinyconfig
-	"$1/scripts/kconfig/merge_config.sh" -m -O "$2" "$2/.config" "$KERNEL_CONFIG"
-	make -s -C "$1" O="$2" olddefconfig
-	while read -r line; do
-		grep -qxF "$line" "$2/.config" && continue
+	shift
+	for line; do
+		case $line in
+		'#'*) line=${line#'# '}
+		      grep -q "^${line%' is not set'}=" "$config" || continue ;;
+		*) grep -qxF "$line" "$config" && continue ;;
+		esac
 		echo "not in the configuration: $line"
 		wrong=1
-	done < <(grep -E '^(CONFIG_|# CONFIG_)' "$KERNEL_CONFIG")
+	done
 	return "$wrong"
+}
+
+# options FILE...: of configurations, each of which may change what those before say.
+options()
+{
+	sed -nE 's/^(# )?(CONFIG_[A-Za-z0-9_]+)[= ].*/\2 &/p' "$@" |
+		awk '{ name = $1; sub(/^[^ ]* /, ""); last[name] = $0 }
+		     END { for (name in last) print last[name] }'
+}
+
+# configure SOURCE OBJECTS: tinyconfig and KERNEL_CONFIG, which must hold.
+configure()
+{
+	local wanted
+
+	make -s -C "$1" O="$2" tinyconfig
+	"$1/scripts/kconfig/merge_config.sh" -m -O "$2" "$2/.config" "${KERNEL_CONFIG[@]}"
+	make -s -C "$1" O="$2" olddefconfig
+	mapfile -t wanted < <(options "${KERNEL_CONFIG[@]}")
+	configured "$2/.config" "${wanted[@]}"
 }
 
 # Where it is built it must stay: the objects name their source by its path.
@@ -362,7 +395,7 @@ build_kernel()
 	mkdir -p "$objects" "$final/root/boot"
 	slowly "configuring" "$log/configure.log" \
 		configure "$source" "$objects" || exit
-	slowly "building Linux $version ($KERNEL)" "$log/kernel.log" \
+	slowly "building Linux $version ($KERNEL_TREE)" "$log/kernel.log" \
 		make -s -j"$(nproc)" -C "$source" O="$objects" bzImage modules || exit
 
 	abi=$(<"$objects/include/config/kernel.release")
@@ -389,7 +422,7 @@ fetch_and_build_kernel()
 	local key final tmp series
 
 	series=$(cut -d. -f1,2 <<<"$version")
-	key=$KERNEL-$version-$(md5sum <"$KERNEL_CONFIG" | cut -c1-8)
+	key=$KERNEL_TREE-$version-$(configuration)
 	final=$GLASS_CACHE/kernels/${key//[^A-Za-z0-9.+_-]/_}
 	if [[ ! -r $final/info.sh ]]; then
 		rm -rf "$final"
