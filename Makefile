@@ -7,11 +7,11 @@ KERNEL ?= stock
 FILE   ?=
 T      ?=
 M      ?=
-export KERNEL FILE T HOURS CELL ROUNDS SCALE CHECK SAVE GLASS_CACHE GLASS_SCALE GLASS_SEED GUESTS GUEST_CPUS \
-	GUEST_MEMORY GUEST_CLOCK FAST_PATH
+export KERNEL KERNELS FILE T HOURS CELL ROUNDS SCALE CHECK SAVE GLASS_CACHE GLASS_SCALE \
+	GLASS_SEED GUESTS GUEST_CPUS GUEST_MEMORY GUEST_CLOCK FAST_PATH
 
-.PHONY: all help modules userspace selftests run shell test test-long test-tools test-html soak \
-	bench bench-count profile check capture docs mutants bare-test update clean
+.PHONY: all help modules userspace selftests run shell test test-all test-long test-tools test-html \
+	soak coverage bench bench-count profile check analyze capture docs mutants bare-test update clean
 
 all: modules
 
@@ -20,15 +20,18 @@ help:
 	@echo '  make             glass.ko (same as "make modules"); then: insmod glass.ko'
 	@echo '  make userspace   the library and the tools, in build/userspace'
 	@echo '  make selftests   the kselftest collection, in build/$(KERNEL)/kselftest'
-	@echo 'In QEMU, with a kernel from Debian'"'"'s packages (KERNEL=stock, or debug: built'
-	@echo 'from source, looks for faults; now: $(KERNEL)):'
+	@echo 'In QEMU, with a kernel from Debian'"'"'s packages (KERNEL=stock; debug, kcsan,'
+	@echo 'newest: built from source, look for faults; now: $(KERNEL)):'
 	@echo '  make run         two processes move a file over glass0; FILE=path: this one'
 	@echo '  make shell       an interactive shell in the guest'
 	@echo '  make test        the selftests; T=pattern: programs, else cases, named so;'
 	@echo '                   FAST_PATH=0: without the fast path over the device'
+	@echo '  make test-all    the same on each kernel, and a table: stock, debug, kcsan,'
+	@echo '                   newest; KERNELS="a b": those'
 	@echo '  make test-long   the same selftests, doing more (GLASS_SCALE=10)'
 	@echo '  make test-tools  docs/scripts: bpftrace and perf, in a larger guest'
 	@echo '  make test-html   pages of glassctl trace, in a Chromium without a window'
+	@echo '  make coverage    which lines of the module they run, on the debug kernel'
 	@echo '  make soak        races of calls for HOURS=n, with ever new seeds'
 	@echo '  make bench-count instructions per operation, beside AF_UNIX, TCP, UDP, vsock;'
 	@echo '                   CELL=a,b: only those; CHECK=1: none 5 % worse than before?'
@@ -36,6 +39,7 @@ help:
 	@echo '  make bench       the same cells by the clock, on one and two CPUs, with plots'
 	@echo 'The sources:'
 	@echo '  make check       what must hold before a commit'
+	@echo '  make analyze     the static analyzers of clang and gcc, ten minutes'
 	@echo '  make capture     captures in the guest what the Wireshark dissector is tested'
 	@echo '                   with; to be committed'
 	@echo '  make docs        runs in the guest what docs/tour.md and docs/trace.md show,'
@@ -66,6 +70,9 @@ shell:
 test:
 	@qemu/test.sh
 
+test-all:
+	@qemu/test-all.sh
+
 test-tools: export TOOLS := 1
 test-tools:
 	@qemu/test.sh
@@ -80,6 +87,9 @@ test-long:
 soak:
 	@qemu/soak.sh
 
+coverage:
+	@qemu/coverage.sh
+
 bench:
 	@qemu/bench.sh clock
 
@@ -91,6 +101,9 @@ bench-count:
 
 check:
 	@qemu/setup.sh && qemu/check.sh
+
+analyze:
+	@qemu/setup.sh && qemu/check.sh analyze
 
 capture:
 	@qemu/capture.sh

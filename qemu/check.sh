@@ -3,6 +3,8 @@
 #
 # make check: what must hold before a commit. Each step has its function, and
 # runs again only when its inputs changed (always under CI=true).
+#
+#   qemu/check.sh analyze   instead: what follows the paths through the module
 
 # shellcheck source=qemu/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -75,42 +77,70 @@ check_sparse()
 # and only for its warnings. Those that the kernel's own headers cause do not
 # count: named address spaces of gcc's, which clang takes for a repeated word,
 # and sums of different enumerations.
-clang_one()
+#
+# read_one HOW FILE: FILE is Kbuild's note of a command (.name.o.cmd); HOW is
+# clang, or clang-analyzer or gcc-analyzer, which follow the paths through it.
+read_one()
 {
-	local command argument skip=
+	local command argument how=$1 skip=
 	local -a arguments=()
 
-	command=$(sed -n 's/^savedcmd_[^ ]* := *//p' "$1")
+	command=$(sed -n 's/^savedcmd_[^ ]* := *//p' "$2")
 	eval "set -- ${command%%;*}"
 	shift
 	for argument; do
 		case $skip$argument in
 		-o) skip=file: ;;
 		file:*) skip= ;;
-		-c) arguments+=(-fsyntax-only) ;;
-		-Wp,-MMD,*|-falign-*|-fconserve-stack|-fmin-function-alignment=*|\
+		-c|-Wp,-MMD,*) ;;
+		-falign-*|-fconserve-stack|-fmin-function-alignment=*|\
 		-fno-allow-store-data-races|-ftrivial-auto-var-init=*|\
 		-mfunction-return=*|-mindirect-branch*|\
-		-mpreferred-stack-boundary=*|-mrecord-mcount) ;;
+		-mpreferred-stack-boundary=*|-mrecord-mcount)
+			[[ $how != gcc-* ]] || arguments+=("$argument") ;;
 		*) arguments+=("$argument") ;;
 		esac
 	done
-	cd "$KERNEL_DIR/root/$KERNEL_OBJECTS" &&
-		clang "${arguments[@]}" -Qunused-arguments -Wno-gnu \
-			-Wno-unknown-warning-option \
-			-Wno-duplicate-decl-specifier -Wno-enum-enum-conversion
+	cd "$KERNEL_DIR/root/$KERNEL_OBJECTS" || return
+	case $how in
+	clang) clang "${arguments[@]}" -fsyntax-only -Qunused-arguments -Wno-gnu \
+		-Wno-unknown-warning-option \
+		-Wno-duplicate-decl-specifier -Wno-enum-enum-conversion ;;
+	clang-analyzer) clang "${arguments[@]}" --analyze --analyzer-output text \
+		-o /dev/null -Qunused-arguments -Wno-everything ;;
+	gcc-analyzer) gcc "${arguments[@]}" -Wno-error -fanalyzer -S -o /dev/null ;;
+	esac
 }
 
-check_clang()
+# read_all HOW
+read_all()
 {
 	local commands=("$BUILD"/module/module/.*.o.cmd
 			"$BUILD"/test-modules/minimal/.af_*.o.cmd)
 
-	export -f clang_one
+	export -f read_one
 	export KERNEL_OBJECTS KERNEL_DIR
 	((${#commands[@]})) && printf '%s\0' "${commands[@]}" |
-		xargs -0 -P "$JOBS" -I{} bash -c 'clang_one "{}"'
+		xargs -0 -P "$JOBS" -I{} bash -c "read_one $1 {}"
 }
+
+check_clang() { read_all clang; }
+
+# What an analyzer finds fails, but for what qemu/analyzer-known lists with the
+# reason why it is nothing. A line's number is no part of it: it moves.
+analyze()
+{
+	read_all "$1" 2>&1 || return
+	sed -nE 's|^[^ ]*/([^/:]+\.[ch]):[0-9]+:[0-9]+: warning: |\1: |p' "$OUT/$1.log" |
+		sort -u | grep -vxFf <(sed -nE "s/  # .*//p" qemu/analyzer-known) >"$OUT/$1.new" ||
+		return 0
+	echo "found:"
+	cat "$OUT/$1.new"
+	return 1
+}
+
+check_clang-analyzer() { analyze clang-analyzer; }
+check_gcc-analyzer() { analyze gcc-analyzer; }
 
 check_kernel_doc()
 {
@@ -192,21 +222,28 @@ step()
 
 take_lock "$OUT/lock" "make check"
 say "checking the sources"
-step layers module
-step kernel_doc module
-step checkpatch module selftests/modules docs/minimal Kbuild
-step gcc module selftests/modules docs/minimal Kbuild
-step clang module docs/minimal Kbuild
-step sparse module docs/minimal Kbuild
-step clang_format .clang-format userspace selftests
-step shellcheck "${shells[@]}"
-step python qemu selftests userspace
-step surface qemu selftests docs
-step bench qemu/bench.py qemu/bench_test.py
-step netlink module
-step dissector userspace/wireshark
-step codespell module userspace selftests qemu docs README.md Makefile Kbuild
-step config selftests/config
+if [[ ${1:-} == analyze ]]; then
+	# Ten minutes: not before each commit.
+	step gcc module Kbuild
+	step clang-analyzer module Kbuild qemu/analyzer-known
+	step gcc-analyzer module Kbuild qemu/analyzer-known
+else
+	step layers module
+	step kernel_doc module
+	step checkpatch module selftests/modules docs/minimal Kbuild
+	step gcc module selftests/modules docs/minimal Kbuild
+	step clang module docs/minimal Kbuild
+	step sparse module docs/minimal Kbuild
+	step clang_format .clang-format userspace selftests
+	step shellcheck "${shells[@]}"
+	step python qemu selftests userspace
+	step surface qemu selftests docs
+	step bench qemu/bench.py qemu/bench_test.py
+	step netlink module
+	step dissector userspace/wireshark
+	step codespell module userspace selftests qemu docs README.md Makefile Kbuild
+	step config selftests/config
+fi
 if ((failed)); then
 	fail "$failed checks failed"
 fi
