@@ -8,6 +8,8 @@
 #
 #   BOOT_SHELL=1        the console is this terminal, and nothing is logged
 #   BOOT_DRIVE=FILE     the guest sees the file as /dev/vda, read only
+#   BOOT_MEMORY=FILE    the guest has the file as memory, in a device (ivshmem) that
+#                       it reads and writes; the size is a power of two
 #   BOOT_LAYERS=FILE... cpio archives, unpacked over the guest's files
 #   BOOT_ACCEL=kvm|tcg  default: what works here
 #   GUEST_CLOCK=host    guest time is this machine's (default), and emulated
@@ -94,6 +96,10 @@ qemu=(
 if [[ ${BOOT_DRIVE:-} ]]; then
 	qemu+=(-blockdev "driver=file,filename=${BOOT_DRIVE//,/,,},node-name=file,read-only=on"
 	       -device "virtio-blk-pci,drive=file")
+fi
+if [[ ${BOOT_MEMORY:-} ]]; then
+	qemu+=(-object "memory-backend-file,id=memory,share=on,mem-path=${BOOT_MEMORY//,/,,},size=$(stat -c %s "$BOOT_MEMORY")"
+	       -device "ivshmem-plain,memdev=memory")
 fi
 if [[ ${BOOT_SHELL:-} ]]; then
 	exec "${qemu[@]}" -serial mon:stdio
