@@ -578,13 +578,17 @@ std::span<const Call> calls()
 	return all_calls;
 }
 
+void make_call(Choices &choices, Sockets &sockets)
+{
+	const auto &call = choices.of(all_calls);
+
+	call.make(choices, sockets, choices.below(Sockets::count));
+}
+
 void make_calls(Choices &choices, Sockets &sockets)
 {
-	while (!choices.is_over()) {
-		const auto &call = choices.of(all_calls);
-
-		call.make(choices, sockets, choices.below(Sockets::count));
-	}
+	while (!choices.is_over())
+		make_call(choices, sockets);
 }
 
 void make_state(Choices &choices, Sockets &sockets, int type)

@@ -96,6 +96,8 @@ struct Call {
 
 /** All kinds. */
 std::span<const Call> calls();
+/** One call on one of the sockets. */
+void make_call(Choices &choices, Sockets &sockets);
 /** Calls, one after the other, until the choices are used up. */
 void make_calls(Choices &choices, Sockets &sockets);
 
