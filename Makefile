@@ -8,10 +8,11 @@ FILE   ?=
 T      ?=
 M      ?=
 export KERNEL KERNELS FILE T HOURS CELL ROUNDS SCALE CHECK SAVE GLASS_CACHE GLASS_SCALE \
-	GLASS_SEED GUESTS GUEST_CPUS GUEST_MEMORY GUEST_CLOCK FAST_PATH
+	GLASS_SEED GUESTS GUEST_CPUS GUEST_MEMORY GUEST_CLOCK FAST_PATH MINUTES FUZZ INPUT SEED
 
 .PHONY: all help modules userspace selftests run shell test test-all test-long test-tools test-html \
-	soak coverage bench bench-count profile check analyze capture docs mutants bare-test update clean
+	soak fuzz coverage bench bench-count profile check analyze capture docs mutants bare-test \
+	update clean
 
 all: modules
 
@@ -33,6 +34,9 @@ help:
 	@echo '  make test-html   pages of glassctl trace, in a Chromium without a window'
 	@echo '  make coverage    which lines of the module they run, on the debug kernel'
 	@echo '  make soak        races of calls for HOURS=n, with ever new seeds'
+	@echo '  make fuzz        inputs that nobody thought of, led by coverage, on the debug'
+	@echo '                   kernel: MINUTES=n (2); FUZZ=calls, frames or netlink: only'
+	@echo '                   that; SEED=n; INPUT=path: what led to a fault, once more'
 	@echo '  make bench-count instructions per operation, beside AF_UNIX, TCP, UDP, vsock;'
 	@echo '                   CELL=a,b: only those; CHECK=1: none 5 % worse than before?'
 	@echo '  make profile     where those of CELL=name go, by kernel function'
@@ -86,6 +90,10 @@ test-long:
 
 soak:
 	@qemu/soak.sh
+
+fuzz: export KERNEL := debug
+fuzz:
+	@qemu/fuzz.sh
 
 coverage:
 	@qemu/coverage.sh
