@@ -40,7 +40,8 @@ if [[ $INPUT ]]; then
 	INPUT=$(realpath "$INPUT")
 fi
 
-# The module once more, so that it tells KCOV where it is.
+# The module once more, so that it tells KCOV where it is; what it compares there,
+# which this kernel's KCOV can tell too, only costs time.
 build_module()
 {
 	local stamp=$run/glass.ko
@@ -49,7 +50,8 @@ build_module()
 	say "building glass.ko with KCOV"
 	sync_sources "$run/module"
 	slowly "glass.ko" "$run/module.log" \
-		kernel_make "$run/module" KCOV_INSTRUMENT=y modules || exit
+		kernel_make "$run/module" KCOV_INSTRUMENT=y \
+			CFLAGS_KCOV=-fsanitize-coverage=trace-pc modules || exit
 	cp "$run/module/glass.ko" "$stamp"
 	# Where a call is, is a block; by function. What is there only while the
 	# module is loaded or unloaded does not count.
@@ -128,7 +130,8 @@ if [[ $INPUT ]]; then
 else
 	say "booting Linux $KERNEL_ABI in QEMU, to fuzz ${targets[*]}, $seconds s each, from seed $seed"
 fi
-export GUEST_CLOCK=${GUEST_CLOCK:-host} BOOT_LAYERS=$run/layer.cpio BOOT_MEMORY=$memory
+# One processor, which is faster than each of two: one thread has all to do.
+export GUEST_CLOCK=${GUEST_CLOCK:-host} GUEST_CPUS=${GUEST_CPUS:-1} BOOT_LAYERS=$run/layer.cpio BOOT_MEMORY=$memory
 status=0
 # Lines about inputs and functions are not for people.
 "$GLASS_TOP/qemu/guest.py" --folder "$run" \
