@@ -103,7 +103,7 @@ public:
 	}
 	std::span<const std::uint64_t> stop() override { return row_; }
 
-	static constexpr std::array<std::uint8_t, 4> key = {0x12, 0xfe, 0x80, 0x33};
+	static constexpr std::array<std::uint8_t, 3> key = {0x12, 0xfe, 0x80};
 	bool is_open = false;
 	unsigned rounds = 0;
 
