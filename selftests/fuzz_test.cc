@@ -187,7 +187,6 @@ TEST_P(FuzzTarget, TheKernelStandsSeedsAndChance)
 {
 	const auto target = make_target(GetParam());
 	const auto kept = seeds(GetParam());
-	const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2) * ktap::scale();
 	Mutator mutator(seed(), target->words());
 	Coverage none;
 	std::vector<char> room(1 << 16);
@@ -199,6 +198,7 @@ TEST_P(FuzzTarget, TheKernelStandsSeedsAndChance)
 		EXPECT_EQ(line.target, GetParam());
 		engine.take(line.input);
 	}
+	const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2) * ktap::scale();
 	while (std::chrono::steady_clock::now() < end) {
 		const auto &one = kept[mutator.below(kept.size())].input;
 		const auto &other = kept[mutator.below(kept.size())].input;
