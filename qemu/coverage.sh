@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2317 # functions are called by name
 #
 # make coverage: which lines of the module the selftests run, on the debug kernel
 # (KERNEL=coverage): a table per file, and build/coverage/html with each line.
