@@ -267,15 +267,9 @@ protected:
 	~Poison() override { EXPECT_GT(bytes_told, 0U) << "nothing was looked at"; }
 };
 
-class PoisonOfType : public testing::TestWithParam<SocketType>
+class PoisonOfType : public Poison, public testing::WithParamInterface<SocketType>
 {
 protected:
-	PoisonOfType()
-	{
-		enter_new_namespace();
-		bytes_told = 0;
-	}
-	~PoisonOfType() override { EXPECT_GT(bytes_told, 0U) << "nothing was looked at"; }
 	static int type() { return GetParam().type; }
 	static bool is_connection() { return type() == SOCK_STREAM || type() == SOCK_SEQPACKET; }
 };
