@@ -6,3 +6,4 @@
 
 . "$GLASS_TOP/qemu/kernels/debug.sh"
 KERNEL_CONFIG+=("$GLASS_TOP/qemu/kernels/kcsan.config")
+GUEST_CLOCK=${GUEST_CLOCK:-host}
