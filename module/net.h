@@ -50,12 +50,24 @@ extern unsigned int glass_net_id;
  * glass_net - the state of a namespace
  * @net: the namespace
  *
+ * As net_generic(), which is asked several times for each frame: but the array
+ * of pointers, which may be exchanged for a longer one, is held by having
+ * preemption off. Where readers of RCU can be preempted, rcu_read_lock() and
+ * rcu_read_unlock() are calls.
+ *
  * Context: any, while @net is alive.
  * Return: it; never NULL.
  */
 static inline struct glass_net *glass_net(const struct net *net)
 {
-	return net_generic(net, glass_net_id);
+	const struct net_generic *generic;
+	struct glass_net *gn;
+
+	rcu_read_lock_sched();
+	generic = rcu_dereference_sched(net->gen);
+	gn = generic->ptr[glass_net_id];
+	rcu_read_unlock_sched();
+	return gn;
 }
 
 int glass_net_init(void);
