@@ -1,11 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "conn.h"
 
+#include <linux/jhash.h>
 #include <linux/rculist.h>
 
 #include "net.h"
 
+/*
+ * As jhash2() of the key, in one round: of what a peer can choose at will, each
+ * word counts in full.
+ */
+static u32 conn_hash(const void *data, u32 len, u32 seed)
+{
+	const struct glass_conn_key *key = data;
+
+	return jhash_3words(key->remote.node, key->remote.port, key->local.port,
+			    seed ^ key->local.node ^ key->protocol);
+}
+
+/*
+ * As memcmp(), without the call: it is asked for each frame. How many there are
+ * to compare is the table's chance, and no step that a trace should show.
+ */
+static notrace int conn_compare(struct rhashtable_compare_arg *arg,
+				const void *obj)
+{
+	const struct glass_conn_key *key = &((const struct glass_conn *)obj)->key;
+	const struct glass_conn_key *wanted = arg->key;
+
+	return !(glass_addr_equal(&key->remote, &wanted->remote) &&
+		 glass_addr_equal(&key->local, &wanted->local) &&
+		 key->protocol == wanted->protocol);
+}
+
 static const struct rhashtable_params conn_params = {
+	.hashfn			= conn_hash,
+	.obj_cmpfn		= conn_compare,
 	.key_len		= sizeof(struct glass_conn_key),
 	.key_offset		= offsetof(struct glass_conn, key),
 	.head_offset		= offsetof(struct glass_conn, link),

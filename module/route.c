@@ -8,7 +8,26 @@
 
 #include "net.h"
 
+/*
+ * As memcmp(), without the call: they are asked for each frame. How many there are
+ * to compare is the table's chance, and no step that a trace should show.
+ */
+static notrace int by_node_compare(struct rhashtable_compare_arg *arg,
+				   const void *obj)
+{
+	return ((const struct glass_route *)obj)->node !=
+	       *(const u32 *)arg->key;
+}
+
+static notrace int by_dev_compare(struct rhashtable_compare_arg *arg,
+				  const void *obj)
+{
+	return ((const struct glass_route *)obj)->ifindex !=
+	       *(const u32 *)arg->key;
+}
+
 static const struct rhashtable_params by_node_params = {
+	.obj_cmpfn		= by_node_compare,
 	.key_len		= sizeof_field(struct glass_route, node),
 	.key_offset		= offsetof(struct glass_route, node),
 	.head_offset		= offsetof(struct glass_route, node_link),
@@ -16,6 +35,7 @@ static const struct rhashtable_params by_node_params = {
 };
 
 static const struct rhashtable_params by_dev_params = {
+	.obj_cmpfn		= by_dev_compare,
 	.key_len		= sizeof_field(struct glass_route, ifindex),
 	.key_offset		= offsetof(struct glass_route, ifindex),
 	.head_offset		= offsetof(struct glass_route, dev_link),
