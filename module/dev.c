@@ -133,8 +133,9 @@ bool glass_dev_is_expected(const struct sk_buff *skb)
 }
 
 /**
- * glass_dev_arrived - the receiver has a frame and keeps it, as it was sent
- * @skb: the frame, during its delivery. If it was expected, its sender's
+ * glass_dev_arrived - the receiver has what a frame brings
+ * @skb: the frame, during its delivery; if there is payload, the receiver keeps
+ *	it as it was sent. If it was expected, its sender's
  *	reference is dropped: the sender will not look at it again
  *
  * Context: BH disabled.
@@ -220,19 +221,18 @@ static netdev_tx_t glass_dev_xmit(struct sk_buff *skb, struct net_device *dev)
  * dev_queue_xmit() and netif_receive_skb() would find nobody else to show the
  * frame to, and are not asked.
  *
- * Context: as glass_output().
+ * Context: as glass_output(), and BH disabled.
  */
 void glass_dev_transmit(struct sk_buff *skb, struct net_device *dev)
 {
 	const struct net_device *clear;
 
-	local_bh_disable();
+	lockdep_assert_in_softirq();
 	/* A delivery may be under way, and goes on with what is sent now. */
 	clear = this_cpu_read(deliveries.clear);
 	this_cpu_write(deliveries.clear, dev);
 	glass_dev_xmit(skb, dev);
 	this_cpu_write(deliveries.clear, clear);
-	local_bh_enable();
 }
 
 static int glass_dev_ndo_init(struct net_device *dev)
