@@ -28,18 +28,13 @@ static int record_append(struct sock *sk, struct msghdr *msg, size_t len,
 {
 	u32 eor = msg->msg_flags & MSG_EOR ? GLASS_RECORD_EOR : 0;
 	struct glass_record_hdr hdr = { .flags_len = cpu_to_be32(eor | len) };
-	struct kvec kvec = { .iov_base = &hdr, .iov_len = sizeof(hdr) };
 	size_t left = iov_iter_count(&msg->msg_iter);
 	u32 begin = glass_tp(sk)->tcb.snd_end;
-	struct iov_iter iter;
 	ssize_t n;
 
-	iov_iter_kvec(&iter, ITER_SOURCE, &kvec, 1, sizeof(hdr));
-	n = glass_tx_append(sk, &iter, sizeof(hdr), GLASS_TX_ALL, NULL);
-	if (n == sizeof(hdr) && len)
+	n = glass_tx_append_head(sk, &hdr, sizeof(hdr), len);
+	if (!n && len)
 		n = glass_tx_append(sk, &msg->msg_iter, len, how, uarg);
-	else if (n == sizeof(hdr))
-		n = 0;
 	if (n == (ssize_t)len)
 		return 0;
 	glass_tx_truncate(sk, begin);
@@ -115,14 +110,11 @@ static bool record_is_complete(struct sock *sk, u32 pos, u32 *flags_len)
 {
 	struct glass_transport *tp = glass_tp(sk);
 	struct glass_record_hdr hdr;
-	struct kvec kvec = { .iov_base = &hdr, .iov_len = sizeof(hdr) };
-	struct iov_iter iter;
 	u32 len;
 
 	if (tp->unread - pos < sizeof(hdr))
 		return false;
-	iov_iter_kvec(&iter, ITER_DEST, &kvec, 1, sizeof(hdr));
-	glass_rx_copy(sk, pos, &iter, sizeof(hdr));
+	glass_rx_peek(sk, pos, &hdr, sizeof(hdr));
 	*flags_len = be32_to_cpu(hdr.flags_len);
 	len = *flags_len & GLASS_RECORD_LEN;
 	if (len + sizeof(hdr) > tp->window_floor &&

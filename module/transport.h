@@ -285,6 +285,8 @@ void glass_tx_send_reset(struct sock *sk, struct glass_segment *reset);
 
 ssize_t glass_tx_append(struct sock *sk, struct iov_iter *from, size_t len,
 			unsigned int how, struct ubuf_info *uarg);
+int glass_tx_append_head(struct sock *sk, const void *head, u32 len,
+			 size_t more);
 void glass_tx_truncate(struct sock *sk, u32 end);
 void glass_tx_free(struct sock *sk, struct sk_buff *skb);
 void glass_tx_purge(struct sock *sk);
@@ -322,6 +324,7 @@ int glass_transport_backlog_rcv(struct sock *sk, struct sk_buff *skb);
 void glass_transport_rcv(struct sock *sk, struct sk_buff *skb);
 ktime_t glass_rx_time(const struct sock *sk, u32 offset);
 int glass_rx_copy(struct sock *sk, u32 offset, struct iov_iter *to, u32 len);
+void glass_rx_peek(const struct sock *sk, u32 offset, void *to, u32 len);
 void glass_rx_skip(struct sock *sk, u32 len);
 struct sk_buff *glass_rx_dequeue(struct sock *sk);
 int glass_rx_splice(struct sock *sk, struct pipe_inode_info *pipe, size_t len,

@@ -83,6 +83,24 @@ void glass_rx_reader_waits(struct sock *sk)
 		glass_tx_send_ack(sk);
 }
 
+/*
+ * The segment of the receive queue with the unread byte at @offset, which becomes
+ * the offset among the segment's unread bytes; NULL if there is none.
+ */
+static struct sk_buff *rx_find(const struct sock *sk, u32 *offset)
+{
+	struct sk_buff *skb;
+	u32 n;
+
+	skb_queue_walk(&sk->sk_receive_queue, skb) {
+		n = skb->len - glass_rx_cb(skb)->offset;
+		if (*offset < n)
+			return skb;
+		*offset -= n;
+	}
+	return NULL;
+}
+
 /**
  * glass_rx_copy - read bytes of the receive queue, and leave them there
  * @sk: the socket
@@ -98,22 +116,47 @@ int glass_rx_copy(struct sock *sk, u32 offset, struct iov_iter *to, u32 len)
 	struct sk_buff *skb;
 	u32 start, n;
 
-	skb_queue_walk(&sk->sk_receive_queue, skb) {
-		start = glass_rx_cb(skb)->offset;
-		n = skb->len - start;
-		if (offset >= n) {
-			offset -= n;
-			continue;
-		}
-		if (!len)
-			break;
-		n = min(n - offset, len);
-		if (skb_copy_datagram_iter(skb, start + offset, to, n))
+	if (!len)
+		return 0;
+	skb = rx_find(sk, &offset);
+	skb_queue_walk_from(&sk->sk_receive_queue, skb) {
+		start = glass_rx_cb(skb)->offset + offset;
+		n = min(skb->len - start, len);
+		if (skb_copy_datagram_iter(skb, start, to, n))
 			return -EFAULT;
 		offset = 0;
 		len -= n;
+		if (!len)
+			break;
 	}
 	return 0;
+}
+
+/**
+ * glass_rx_peek - look at bytes of the receive queue
+ * @sk: the socket
+ * @offset: how many of the unread bytes to pass over first
+ * @to: where to, in the kernel
+ * @len: how many; @offset and @len together are at most what is unread
+ *
+ * Context: any; socket lock held.
+ */
+void glass_rx_peek(const struct sock *sk, u32 offset, void *to, u32 len)
+{
+	struct sk_buff *skb = rx_find(sk, &offset);
+	u32 start, n;
+
+	skb_queue_walk_from(&sk->sk_receive_queue, skb) {
+		start = glass_rx_cb(skb)->offset + offset;
+		n = min(skb->len - start, len);
+		/* It is there: nothing can fail. */
+		WARN_ON_ONCE(skb_copy_bits(skb, start, to, n));
+		to += n;
+		offset = 0;
+		len -= n;
+		if (!len)
+			break;
+	}
 }
 
 /**
@@ -126,16 +169,9 @@ int glass_rx_copy(struct sock *sk, u32 offset, struct iov_iter *to, u32 len)
  */
 ktime_t glass_rx_time(const struct sock *sk, u32 offset)
 {
-	struct sk_buff *skb;
-	u32 n;
+	const struct sk_buff *skb = rx_find(sk, &offset);
 
-	skb_queue_walk(&sk->sk_receive_queue, skb) {
-		n = skb->len - glass_rx_cb(skb)->offset;
-		if (offset < n)
-			return skb->tstamp;
-		offset -= n;
-	}
-	return 0;
+	return skb ? skb->tstamp : 0;
 }
 
 /**

@@ -213,6 +213,41 @@ ssize_t glass_tx_append(struct sock *sk, struct iov_iter *from, size_t len,
 }
 
 /**
+ * glass_tx_append_head - put a few bytes of our own behind what was written
+ * @sk: the socket
+ * @head: the bytes
+ * @len: how many
+ * @more: how many will follow by glass_tx_append(); together with few of them
+ *	they are kept in one buffer
+ *
+ * Context: process, may sleep; socket lock held.
+ * Return: 0, or a negative errno as glass_tx_append() with GLASS_TX_ALL.
+ */
+int glass_tx_append_head(struct sock *sk, const void *head, u32 len,
+			 size_t more)
+{
+	struct kvec kvec = { .iov_base = (void *)head, .iov_len = len };
+	struct glass_transport *tp = glass_tp(sk);
+	struct iov_iter iter;
+	struct sk_buff *skb;
+	ssize_t n;
+
+	skb = tx_tail(sk, len + more, GLASS_TX_ALL);
+	if (!skb)
+		return -ENOBUFS;
+	if (skb_tailroom(skb) >= (int)len && tp->mss - skb->len >= len) {
+		skb_put_data(skb, head, len);
+		glass_tx_cb(skb)->end += len;
+		glass_tcb_write(&tp->tcb, len);
+		return 0;
+	}
+	/* In pages, or in the next segment too. */
+	iov_iter_kvec(&iter, ITER_SOURCE, &kvec, 1, len);
+	n = glass_tx_append(sk, &iter, len, GLASS_TX_ALL, NULL);
+	return n < 0 ? n : 0;
+}
+
+/**
  * glass_tx_truncate - take back what was just written
  * @sk: the socket; nothing was sent since
  * @end: the write queue ends here from now on
