@@ -202,11 +202,7 @@ struct Busy {
 
 int state_of(const Socket &socket)
 {
-	glass_info info = {};
-	socklen_t size = sizeof(info);
-
-	must(::getsockopt(socket.fd(), SOL_GLASS, GLASS_INFO, &info, &size), "GLASS_INFO");
-	return info.state;
+	return info_of(socket).state;
 }
 
 /* Sockets of Glass in this namespace. */

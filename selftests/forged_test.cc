@@ -52,15 +52,6 @@ std::vector<std::byte> data(std::string_view text)
 	return {view.begin(), view.end()};
 }
 
-glass_info info(const Socket &socket)
-{
-	glass_info info = {};
-	socklen_t size = sizeof(info);
-
-	must(::getsockopt(socket.fd(), SOL_GLASS, GLASS_INFO, &info, &size), "GLASS_INFO");
-	return info;
-}
-
 /* The peer: everything it says is said by the case. */
 class Forged : public testing::Test
 {
@@ -978,11 +969,7 @@ TEST_F(Forged, AShrunkenWindowIsRespected)
 /* Its retransmission time in microseconds. */
 std::uint32_t rto_of(const Socket &socket)
 {
-	glass_info info = {};
-	socklen_t size = sizeof(info);
-
-	must(::getsockopt(socket.fd(), SOL_GLASS, GLASS_INFO, &info, &size), "GLASS_INFO");
-	return info.rto;
+	return info_of(socket).rto;
 }
 
 TEST_F(Forged, RetransmissionsBackOff)
@@ -1024,10 +1011,10 @@ TEST_F(Forged, AnAnswerToWhatTimedOutIsNotMeasured)
 	echo = first;
 	send(say(ACK));
 	EXPECT_TRUE(is_silent());
-	EXPECT_LT(info(socket).rtt, 100'000u);
-	EXPECT_EQ(info(socket).backoff, 2) << "as slow until it is known better";
+	EXPECT_LT(info_of(socket).rtt, 100'000u);
+	EXPECT_EQ(info_of(socket).backoff, 2) << "as slow until it is known better";
 	works(socket);
-	EXPECT_EQ(info(socket).backoff, 0);
+	EXPECT_EQ(info_of(socket).backoff, 0);
 }
 
 class ForgedLoss : public Forged, public testing::WithParamInterface<std::uint32_t>

@@ -240,6 +240,15 @@ Socket listener(int type, std::uint32_t port, int backlog)
 	return socket;
 }
 
+glass_info info_of(const Socket &socket)
+{
+	glass_info info = {};
+	socklen_t size = sizeof(info);
+
+	must(::getsockopt(socket.fd(), SOL_GLASS, GLASS_INFO, &info, &size), "GLASS_INFO");
+	return info;
+}
+
 Connection connection(int type)
 {
 	Connection ends = {stream(type), {}, listener(type)};
@@ -293,8 +302,6 @@ int fill(Socket &sender, std::size_t size, int first)
 
 int fill_connection(Socket &sender, std::size_t size)
 {
-	glass_info info = {};
-	socklen_t length = sizeof(info);
 	bool is_still = false;
 	int count = 0;
 
@@ -305,7 +312,9 @@ int fill_connection(Socket &sender, std::size_t size)
 		if (is_still && !added)
 			return count;
 		count += added;
-		must(::getsockopt(sender.fd(), SOL_GLASS, GLASS_INFO, &info, &length), "info");
+
+		const glass_info info = info_of(sender);
+
 		is_still = !info.unacked && !info.snd_wnd;
 	}
 }

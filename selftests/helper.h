@@ -145,6 +145,8 @@ struct Connection {
 	Socket listening;
 };
 Connection connection(int type);
+/** GLASS_INFO of a connection. */
+glass_info info_of(const Socket &socket);
 
 /** Sends all of @p data; false with errno if it cannot. */
 bool send_all(Socket &socket, std::span<const std::byte> data);

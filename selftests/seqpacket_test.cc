@@ -336,11 +336,10 @@ TEST(SeqpacketWhole, APartIsNothingToRead)
 	Connection ends = connected();
 	const auto data = pattern(100'000, 7);
 	glass_info info = {};
-	socklen_t size = sizeof(info);
 
 	EXPECT_EQ(err(ends.client.send(data)), 0);
 	while (info.unread < 2000)
-		must(::getsockopt(ends.server.fd(), SOL_GLASS, GLASS_INFO, &info, &size), "info");
+		info = info_of(ends.server);
 	ASSERT_LT(info.unread, data.size());
 	EXPECT_FALSE(is_readable(ends.server));
 	EXPECT_EQ(must(ends.server.input_queued(), "SIOCINQ"), 0u);
@@ -360,12 +359,11 @@ TEST(SeqpacketWhole, APartBeforeAResetIsNotDelivered)
 	Connection ends = connected();
 	const linger value = {1, 0};
 	glass_info info = {};
-	socklen_t size = sizeof(info);
 	std::array<std::byte, 8> buffer;
 
 	EXPECT_EQ(err(ends.client.send(pattern(100'000))), 0);
 	while (info.unread < 2000)
-		must(::getsockopt(ends.server.fd(), SOL_GLASS, GLASS_INFO, &info, &size), "info");
+		info = info_of(ends.server);
 	must(::setsockopt(ends.client.fd(), SOL_SOCKET, SO_LINGER, &value, sizeof(value)), "set");
 	ends.client.close();
 	EXPECT_EQ(poll_long(ends.server, POLLIN) & POLLERR, POLLERR);
