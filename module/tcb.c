@@ -230,21 +230,21 @@ static void input_reset(struct glass_tcb *tcb, const struct glass_segment *seg,
 	tcb->state = TCP_CLOSE;
 }
 
-/* Our FIN has been acknowledged. */
-static void fin_acked(struct glass_tcb *tcb, struct glass_tcb_result *result)
+/* Our FIN has been acknowledged. Returns what that asks for. */
+static __u32 fin_acked(struct glass_tcb *tcb)
 {
 	switch (tcb->state) {
 	case TCP_FIN_WAIT1:
 		tcb->state = TCP_FIN_WAIT2;
-		break;
+		return 0;
 	case TCP_CLOSING:
 		tcb->state = TCP_TIME_WAIT;
-		result->actions |= GLASS_TCB_TIME_WAIT;
-		break;
+		return GLASS_TCB_TIME_WAIT;
 	case TCP_LAST_ACK:
 		tcb->state = TCP_CLOSE;
-		result->actions |= GLASS_TCB_CLOSED;
-		break;
+		return GLASS_TCB_CLOSED;
+	default:
+		return 0;
 	}
 }
 
@@ -290,7 +290,7 @@ static void input_ack(struct glass_tcb *tcb, const struct glass_segment *seg,
 			result->actions |= GLASS_TCB_WINDOW;
 	}
 	if (glass_tcb_fin_is_acked(tcb))
-		fin_acked(tcb, result);
+		result->actions |= fin_acked(tcb);
 }
 
 /* Which of the payload is new and inside the window? */
@@ -596,19 +596,21 @@ void glass_tcb_sent(struct glass_tcb *tcb, __u32 end)
 
 /**
  * glass_tcb_delivered - what was sent was seen to arrive, up to here
- * @tcb: the block, in ESTABLISHED or CLOSE_WAIT
+ * @tcb: the block, synchronized
  * @end: behind the last number that the peer has, at most snd_nxt
  *
  * As an acknowledgment of it would: the window's edge stays where it is.
  *
  * Context: any.
+ * Return: what is to be done: GLASS_TCB_TIME_WAIT, GLASS_TCB_CLOSED or 0.
  */
-void glass_tcb_delivered(struct glass_tcb *tcb, __u32 end)
+__u32 glass_tcb_delivered(struct glass_tcb *tcb, __u32 end)
 {
 	__u32 edge = tcb->snd_una + tcb->snd_wnd;
 
 	tcb->snd_una = end;
 	tcb->snd_wnd = glass_seq_after(edge, end) ? edge - end : 0;
+	return glass_tcb_fin_is_acked(tcb) ? fin_acked(tcb) : 0;
 }
 
 /**

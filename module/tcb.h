@@ -140,7 +140,7 @@ void glass_tcb_write(struct glass_tcb *tcb, __u32 len);
 void glass_tcb_shutdown(struct glass_tcb *tcb);
 int glass_tcb_abort(struct glass_tcb *tcb, struct glass_segment *reset);
 void glass_tcb_sent(struct glass_tcb *tcb, __u32 end);
-void glass_tcb_delivered(struct glass_tcb *tcb, __u32 end);
+__u32 glass_tcb_delivered(struct glass_tcb *tcb, __u32 end);
 int glass_tcb_open_window(struct glass_tcb *tcb, __u32 room, __u32 step);
 
 /* answers */

@@ -8,6 +8,7 @@
 
 #include <linux/slab.h>
 
+#include "dev.h"
 #include "net.h"
 
 /* How long a peer may take to close its side once nobody reads ours. */
@@ -126,8 +127,8 @@ bool glass_timewait_start(struct sock *sk)
 	return true;
 }
 
-/* What the connection answers; lock held. Returns whether it answers. */
-static bool timewait_answer(struct glass_timewait *tw,
+/* What the connection answers to @skb; lock held. Returns whether it answers. */
+static bool timewait_answer(struct glass_timewait *tw, struct sk_buff *skb,
 			    struct glass_tcb_result *result,
 			    struct glass_segment *reply)
 {
@@ -152,6 +153,11 @@ static bool timewait_answer(struct glass_timewait *tw,
 	}
 	if (!(result->actions & (GLASS_TCB_ACK_NOW | GLASS_TCB_CHALLENGE)))
 		return false;
+	if (result->actions & GLASS_TCB_FIN && glass_dev_is_expected(skb)) {
+		/* The peer sees its end arrive. */
+		glass_dev_arrived(skb);
+		return false;
+	}
 	glass_tcb_fill(&tw->tcb, reply, glass_clock());
 	return true;
 }
@@ -193,7 +199,7 @@ bool glass_timewait_rcv(struct net *net, struct glass_conn *conn,
 		spin_unlock(&tw->lock);
 		return false;
 	}
-	answers = timewait_answer(tw, &result, &reply);
+	answers = timewait_answer(tw, skb, &result, &reply);
 	drop = result.drop;
 	spin_unlock(&tw->lock);
 

@@ -798,8 +798,9 @@ void glass_transport_shutdown(struct sock *sk, int how)
 	}
 	if (!glass_tcb_is_synchronized(&tp->tcb) || sk->sk_state == TCP_SYN_RECV)
 		return;
-	glass_tx_push(sk, false);
-	if (tp->ack_owed)
+	if (glass_tx_push_end(sk))
+		glass_transport_end(sk, 0);
+	else if (tp->ack_owed)
 		glass_tx_send_ack(sk);
 }
 
@@ -846,8 +847,8 @@ static void close_connection(struct sock *sk)
 		return;
 	}
 	transport_end_writing(sk);
-	if (sk->sk_state != TCP_SYN_RECV)
-		glass_tx_push(sk, false);
+	if (sk->sk_state != TCP_SYN_RECV && glass_tx_push_end(sk))
+		glass_transport_end(sk, 0);
 }
 
 /**

@@ -291,6 +291,7 @@ void glass_tx_truncate(struct sock *sk, u32 end);
 void glass_tx_free(struct sock *sk, struct sk_buff *skb);
 void glass_tx_purge(struct sock *sk);
 void glass_tx_push(struct sock *sk, bool force);
+bool glass_tx_push_end(struct sock *sk);
 void glass_tx_push_lost(struct sock *sk);
 void glass_tx_send_fin(struct sock *sk);
 void glass_tx_arm_timer(struct sock *sk, bool restart);

@@ -615,14 +615,29 @@ static bool rx_segment(struct sock *sk, struct sk_buff *skb,
 	return is_taken;
 }
 
+/* The peer's end has come, and the peer sees it: that is its acknowledgment. */
+static void rx_confirm_end(struct sock *sk, struct sk_buff *skb)
+{
+	struct glass_transport *tp = glass_tp(sk);
+
+	glass_dev_arrived(skb);
+	tp->tcb.ack_sent = tp->tcb.rcv_nxt;
+	tp->ack_owed = 0;
+	glass_transport_clear_deadline(sk, GLASS_DEADLINE_ACK);
+}
+
 /* Acknowledge now, or soon, or with the next segment that goes anyway. */
-static void rx_acknowledge(struct sock *sk, u32 actions)
+static void rx_acknowledge(struct sock *sk, struct sk_buff *skb, u32 actions)
 {
 	struct glass_transport *tp = glass_tp(sk);
 	bool is_sent = tp->tcb.ack_sent == tp->tcb.rcv_nxt;
 
 	if (actions & GLASS_TCB_CHALLENGE) {
 		rx_challenge(sk);
+		return;
+	}
+	if (actions & GLASS_TCB_FIN && glass_dev_is_expected(skb)) {
+		rx_confirm_end(sk, skb);
 		return;
 	}
 	/* A segment that has just gone said it, but for what came early. */
@@ -642,8 +657,9 @@ static void rx_acknowledge(struct sock *sk, u32 actions)
 					     usecs_to_jiffies(GLASS_DELACK));
 }
 
-/* What has to be sent in answer. */
-static void rx_answer(struct sock *sk, struct glass_tcb_result *result)
+/* What has to be sent in answer to @skb, which may be gone. */
+static void rx_answer(struct sock *sk, struct sk_buff *skb,
+		      struct glass_tcb_result *result)
 {
 	u32 actions = result->actions;
 
@@ -657,7 +673,7 @@ static void rx_answer(struct sock *sk, struct glass_tcb_result *result)
 	/* A payload that is dropped may have come with news for the sender. */
 	if (!result->drop || actions & (GLASS_TCB_ACKED | GLASS_TCB_WINDOW))
 		glass_tx_push(sk, false);
-	rx_acknowledge(sk, actions);
+	rx_acknowledge(sk, skb, actions);
 }
 
 /* Nothing is left for the socket to do: TIME_WAIT needs none. */
@@ -728,7 +744,7 @@ void glass_transport_rcv(struct sock *sk, struct sk_buff *skb)
 	}
 	if (!rx_ends(sk, &result)) {
 		is_taken = rx_segment(sk, skb, &seg, &result);
-		rx_answer(sk, &result);
+		rx_answer(sk, skb, &result);
 		if (rx_leaves_socket(sk)) {
 			glass_timewait_start(sk);
 			glass_transport_end(sk, 0);

@@ -470,13 +470,8 @@ static bool tx_send_head(struct sock *sk)
 	return true;
 }
 
-/**
- * glass_tx_send_fin - send the FIN alone
- * @sk: the socket; all data was sent
- *
- * Context: socket lock held.
- */
-void glass_tx_send_fin(struct sock *sk)
+/* Send the FIN alone, all data was sent; @may_end: see glass_tx_push_end(). */
+static void tx_send_fin(struct sock *sk, bool may_end)
 {
 	struct glass_transport *tp = glass_tp(sk);
 	struct sk_buff *skb = glass_segment_alloc();
@@ -491,7 +486,27 @@ void glass_tx_send_fin(struct sock *sk)
 	if (!glass_tcb_in_flight(&tp->tcb))
 		tp->progress = jiffies;
 	glass_tcb_sent(&tp->tcb, tp->tcb.snd_end + 1);
-	glass_segment_transmit(sk, skb, &seg);
+	if (!may_end || !glass_dev_expect(skb)) {
+		glass_segment_transmit(sk, skb, &seg);
+		return;
+	}
+	/* The peer has all before it, too, if it takes it. */
+	glass_segment_transmit(sk, skb_get(skb), &seg);
+	if (glass_dev_seen())
+		tx_delivered(sk, tp->tcb.snd_nxt);
+	else
+		consume_skb(skb);
+}
+
+/**
+ * glass_tx_send_fin - send the FIN alone
+ * @sk: the socket; all data was sent
+ *
+ * Context: socket lock held.
+ */
+void glass_tx_send_fin(struct sock *sk)
+{
+	tx_send_fin(sk, false);
 }
 
 /**
@@ -572,15 +587,7 @@ static u32 tx_next_len(const struct sock *sk, struct sk_buff *skb, bool force)
 	return skb->len;
 }
 
-/**
- * glass_tx_push - send what may be sent
- * @sk: the socket, synchronized
- * @force: also segments and windows so small that they should wait
- *
- * Context: socket lock held. In process context a frame may be delivered, and
- *	answered to this socket's backlog, before this returns.
- */
-void glass_tx_push(struct sock *sk, bool force)
+static void tx_push(struct sock *sk, bool force, bool may_end)
 {
 	struct glass_transport *tp = glass_tp(sk);
 	struct sk_buff *skb;
@@ -596,6 +603,43 @@ void glass_tx_push(struct sock *sk, bool force)
 	}
 	if (!sk->sk_send_head && tp->tcb.fin_queued &&
 	    tp->tcb.snd_nxt == tp->tcb.snd_end)
-		glass_tx_send_fin(sk);
+		tx_send_fin(sk, may_end);
 	glass_tx_arm_timer(sk, false);
+}
+
+/**
+ * glass_tx_push - send what may be sent
+ * @sk: the socket, synchronized
+ * @force: also segments and windows so small that they should wait
+ *
+ * Context: socket lock held. In process context a frame may be delivered, and
+ *	answered to this socket's backlog, before this returns.
+ */
+void glass_tx_push(struct sock *sk, bool force)
+{
+	tx_push(sk, force, false);
+}
+
+/**
+ * glass_tx_push_end - send what may be sent, and the FIN
+ * @sk: the socket, synchronized; its user writes no more
+ *
+ * A FIN that is seen to arrive is acknowledged thereby, and the peer's silence
+ * saves a frame. That may be the connection's end.
+ *
+ * Context: process; socket lock held.
+ * Return: whether the connection is over, and glass_transport_end() to be called.
+ */
+bool glass_tx_push_end(struct sock *sk)
+{
+	struct glass_transport *tp = glass_tp(sk);
+	/* In CLOSING it would leave the socket: that is for input to do. */
+	bool may_end = tp->tcb.state == TCP_FIN_WAIT1 ||
+		       tp->tcb.state == TCP_LAST_ACK;
+
+	tx_push(sk, false, may_end);
+	if (tp->tcb.state == TCP_CLOSE)
+		return true;
+	glass_transport_set_state(sk);
+	return false;
 }

@@ -8,6 +8,7 @@
 #include <linux/glass.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -172,13 +173,76 @@ TEST_P(FastPath, WhatWasSeenToArriveIsNotWaitedFor)
 		return; /* it has nothing to wait for: see the cases of Stream and Seqpacket */
 
 	Pair both = pair();
-	glass_info info = {};
-	socklen_t size = sizeof(info);
 
 	must(both.sender.send(bytes("hello")), "send");
-	must(::getsockopt(both.sender.fd(), SOL_GLASS, GLASS_INFO, &info, &size), "GLASS_INFO");
-	EXPECT_EQ(info.unacked != 0, !is_on());
+	EXPECT_EQ(info_of(both.sender).unacked != 0, !is_on());
 	EXPECT_EQ(read_some(both.receiver, 5, 0), "hello");
+}
+
+/* So is the end: who sees it arrive needs no acknowledgment, and none is sent. */
+TEST_P(FastPath, AnEndThatWasSeenToArriveIsNotAnswered)
+{
+	if (type() == SOCK_DGRAM)
+		return; /* it has no end: see the cases of Stream and Seqpacket */
+
+	const std::uint64_t each = is_on() ? 1 : 2;
+	Connection ends = connection(type());
+	const std::uint64_t before = counters()["GlassOutFrames"];
+
+	must(ends.client.shutdown(glass::Half::Write), "shutdown");
+	EXPECT_EQ(info_of(ends.client).state, TCP_FIN_WAIT2);
+	EXPECT_EQ(info_of(ends.server).state, TCP_CLOSE_WAIT);
+	EXPECT_EQ(counters()["GlassOutFrames"], before + each);
+	must(ends.server.shutdown(glass::Half::Write), "shutdown");
+	EXPECT_EQ(info_of(ends.server).state, TCP_CLOSE);
+	EXPECT_EQ(info_of(ends.client).state, TCP_CLOSE);
+	EXPECT_EQ(counters()["GlassOutFrames"], before + 2 * each);
+	EXPECT_EQ(counters()["GlassTimeWaits"], 1u);
+	EXPECT_EQ(read_some(ends.client, 1, 0), "");
+	EXPECT_EQ(read_some(ends.server, 1, 0), "");
+	EXPECT_EQ(losses(), "");
+}
+
+TEST_P(FastPath, AClosedConnectionNeedsNoAnswersEither)
+{
+	if (type() == SOCK_DGRAM)
+		return; /* as above */
+
+	const std::uint64_t each = is_on() ? 1 : 2;
+	Connection ends = connection(type());
+	const std::uint64_t before = counters()["GlassOutFrames"];
+
+	ends.client.close();
+	EXPECT_EQ(counters()["GlassOutFrames"], before + each);
+	EXPECT_EQ(counters()["GlassTimeWaits"], 1u);
+	EXPECT_EQ(info_of(ends.server).state, TCP_CLOSE_WAIT);
+	ends.server.close();
+	EXPECT_EQ(counters()["GlassOutFrames"], before + 2 * each);
+	EXPECT_EQ(losses(), "");
+}
+
+/* What was written before the end, and cannot go yet, goes first. */
+TEST_P(FastPath, AnEndBehindAFullWindowComesLast)
+{
+	if (type() == SOCK_DGRAM)
+		return; /* as above */
+
+	Connection ends = connection(type());
+	std::string sent, received;
+
+	while (const ssize_t n =
+		       ::send(ends.client.fd(), pattern(1000, 3).data(), 1000, MSG_DONTWAIT)) {
+		if (n < 0)
+			break;
+		sent.resize(sent.size() + static_cast<std::size_t>(n));
+	}
+	ASSERT_EQ(errno, EAGAIN);
+	must(ends.client.shutdown(glass::Half::Write), "shutdown");
+	EXPECT_EQ(info_of(ends.client).state, TCP_FIN_WAIT1);
+	for (std::string part; !(part = read_some(ends.server, 4096, 0)).empty();)
+		received += part;
+	EXPECT_EQ(received.size(), sent.size());
+	EXPECT_TRUE(eventually([&] { return info_of(ends.client).state == TCP_FIN_WAIT2; }));
 }
 
 /*

@@ -424,10 +424,14 @@ protected:
 		auto ends = glass_ends(GetParam().type);
 		Socket sender(std::move(ends.writer));
 		Socket receiver(std::move(ends.reader));
+		const linger reset = {1, 0};
 		const auto program = must(load_ebpf(wants(field, value)), "bpf");
 
 		must(receiver.set_option(SOL_SOCKET, SO_ATTACH_BPF, program.get()),
 		     "SO_ATTACH_BPF");
+		/* Its end would be heard, but not what the sender says to that. */
+		must(::setsockopt(receiver.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)),
+		     "SO_LINGER");
 		if (sets_it) {
 			must(sender.set_option(SOL_SOCKET, option, value), "the option");
 		}

@@ -297,12 +297,12 @@ void Step::give_up()
 	end_connection(timed_out);
 }
 
-// How many bytes that are not acknowledged the peer has already.
+// How many numbers that are not acknowledged the peer has already.
 std::uint32_t seen(const End &end, const End &peer)
 {
 	const glass_tcb &tcb = end.tcb;
 
-	if ((tcb.state != TCP_ESTABLISHED && tcb.state != TCP_CLOSE_WAIT) ||
+	if (!glass_tcb_is_synchronized(&tcb) || tcb.state == TCP_SYN_RECV ||
 	    !glass_tcb_is_synchronized(&peer.tcb) || peer.irs != end.iss || end.irs != peer.iss ||
 	    !glass_seq_after(peer.tcb.rcv_nxt, tcb.snd_una))
 		return 0;
@@ -312,7 +312,8 @@ std::uint32_t seen(const End &end, const End &peer)
 // The end looks itself, as one can that shares a machine with its peer.
 void Step::see()
 {
-	glass_tcb_delivered(&end_.tcb, end_.tcb.snd_una + seen(end_, peer_));
+	if (glass_tcb_delivered(&end_.tcb, end_.tcb.snd_una + seen(end_, peer_)) & GLASS_TCB_CLOSED)
+		end_connection(none);
 }
 
 // A segment comes to a listener (RFC 9293, 3.10.7.2).

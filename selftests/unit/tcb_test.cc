@@ -914,6 +914,28 @@ TCB_TEST(WhatIsSeenToArriveIsAcknowledged)
 	EXPECT_EQ(glass_tcb_usable_window(&end.tcb), End::room);
 }
 
+TCB_TEST(AnEndThatIsSeenToArriveIsAcknowledged)
+{
+	static const struct {
+		int before;
+		int after;
+		std::uint32_t asks;
+	} ends[] = {
+		{TCP_FIN_WAIT1, TCP_FIN_WAIT2, 0},
+		{TCP_CLOSING, TCP_TIME_WAIT, GLASS_TCB_TIME_WAIT},
+		{TCP_LAST_ACK, TCP_CLOSE, GLASS_TCB_CLOSED},
+	};
+
+	for (const auto &each : ends) {
+		end.enter(each.before);
+		EXPECT_EQ(glass_tcb_delivered(&end.tcb, end.iss + 1), 0u);
+		EXPECT_EQ(int(end.tcb.state), each.before) << "nothing is seen of the end";
+		EXPECT_EQ(glass_tcb_delivered(&end.tcb, end.iss + 2), each.asks);
+		EXPECT_EQ(int(end.tcb.state), each.after);
+		EXPECT_FALSE(glass_tcb_in_flight(&end.tcb));
+	}
+}
+
 TCB_TEST(WhatIsSeenToArriveMayFillTheWindow)
 {
 	end.enter(TCP_ESTABLISHED);
