@@ -40,9 +40,12 @@ static int __init glass_init(void)
 	err = glass_net_init();
 	if (err)
 		return err;
-	err = glass_memory_init();
+	err = glass_pages_init();
 	if (err)
 		goto exit_net;
+	err = glass_memory_init();
+	if (err)
+		goto exit_pages;
 	err = glass_timewait_init();
 	if (err)
 		goto exit_memory;
@@ -104,6 +107,8 @@ exit_timewait:
 	glass_timewait_exit();
 exit_memory:
 	glass_memory_exit();
+exit_pages:
+	glass_pages_exit();
 exit_net:
 	glass_net_exit();
 	return err;

@@ -3,11 +3,12 @@
 
 #include <linux/mm.h>
 #include <linux/percpu.h>
+#include <linux/shrinker.h>
 
 #include "compat.h"
 
-/* So many on each CPU: what a receive buffer of default size holds. */
-#define GLASS_PAGES_KEPT	8
+/* So many on each CPU: 1 MiB, a large message. */
+#define GLASS_PAGES_KEPT	32
 
 /* What skb_page_frag_refill() asks for: 32 KiB. */
 #define GLASS_PAGES_ORDER	get_order(32768)
@@ -17,26 +18,30 @@
 
 /**
  * struct glass_pages - pages kept on one CPU
+ * @lock: guards the others. Taken in process context only, and by its own CPU
+ *	but for the shrinker
  * @count: how many
  * @page: compound pages of GLASS_PAGES_ORDER; each with one reference, ours
- *
- * Guarded by being this CPU's, in a process that is not preempted.
  */
 struct glass_pages {
+	spinlock_t	lock;	/* see above */
 	unsigned int	count;
 	struct page	*page[GLASS_PAGES_KEPT];
 };
 
 static DEFINE_PER_CPU(struct glass_pages, kept);
 
-static struct page *pages_pop(void)
+/* Gives them back when memory is short. */
+static struct shrinker *shrinker;
+
+static struct page *pages_pop(struct glass_pages *pages)
 {
-	struct glass_pages *pages = get_cpu_ptr(&kept);
 	struct page *page = NULL;
 
+	spin_lock(&pages->lock);
 	if (pages->count)
 		page = pages->page[--pages->count];
-	put_cpu_ptr(&kept);
+	spin_unlock(&pages->lock);
 	return page;
 }
 
@@ -54,7 +59,7 @@ bool glass_pages_refill(struct sock *sk, struct page_frag *frag)
 
 	if (!frag->page || (frag->offset + GLASS_PAGES_CRUMB > frag->size &&
 			    page_ref_count(frag->page) != 1)) {
-		page = pages_pop();
+		page = pages_pop(raw_cpu_ptr(&kept));
 		if (page) {
 			if (frag->page)
 				put_page(frag->page);
@@ -227,10 +232,11 @@ static bool page_is_free(struct page *page)
 static void pages_keep(struct sk_buff *skb)
 {
 	struct skb_shared_info *info = skb_shinfo(skb);
-	struct glass_pages *pages = get_cpu_ptr(&kept);
+	struct glass_pages *pages = raw_cpu_ptr(&kept);
 	struct page *page;
 	int i;
 
+	spin_lock(&pages->lock);
 	for (i = 0; i < info->nr_frags && pages->count < GLASS_PAGES_KEPT; i++) {
 		page = skb_frag_page(&info->frags[i]);
 		if (!page_is_free(page))
@@ -238,7 +244,7 @@ static void pages_keep(struct sk_buff *skb)
 		get_page(page);
 		pages->page[pages->count++] = page;
 	}
-	put_cpu_ptr(&kept);
+	spin_unlock(&pages->lock);
 }
 
 /**
@@ -258,19 +264,72 @@ void glass_pages_consume(struct sk_buff *skb)
 	consume_skb(skb);
 }
 
-/**
- * glass_pages_exit - give all pages back
- *
- * Context: process. No socket is left.
- */
-void glass_pages_exit(void)
+/* --- Memory that others need ----------------------------------------------- */
+
+/* shrinker.count_objects: how many are kept. Process context. */
+static unsigned long pages_count(struct shrinker *unused,
+				 struct shrink_control *control)
 {
-	struct glass_pages *pages;
+	unsigned long count = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		count += READ_ONCE(per_cpu(kept, cpu).count);
+	return count ?: SHRINK_EMPTY;
+}
+
+/* shrinker.scan_objects: give some back. Process context; may sleep, but does not. */
+static unsigned long pages_scan(struct shrinker *unused,
+				struct shrink_control *control)
+{
+	unsigned long freed = 0;
+	struct page *page;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		pages = per_cpu_ptr(&kept, cpu);
-		while (pages->count)
-			put_page(pages->page[--pages->count]);
+		while (freed < control->nr_to_scan &&
+		       (page = pages_pop(per_cpu_ptr(&kept, cpu)))) {
+			put_page(page);
+			freed++;
+		}
 	}
+	control->nr_scanned = freed;
+	return freed ?: SHRINK_STOP;
+}
+
+/**
+ * glass_pages_init - begin to keep pages
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int __init glass_pages_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		spin_lock_init(&per_cpu(kept, cpu).lock);
+	shrinker = shrinker_alloc(0, "glass-pages");
+	if (!shrinker)
+		return -ENOMEM;
+	shrinker->count_objects = pages_count;
+	shrinker->scan_objects = pages_scan;
+	shrinker_register(shrinker);
+	return 0;
+}
+
+/**
+ * glass_pages_exit - give all pages back
+ *
+ * Context: process, may sleep. No socket is left.
+ */
+void glass_pages_exit(void)
+{
+	struct page *page;
+	int cpu;
+
+	shrinker_free(shrinker);
+	for_each_possible_cpu(cpu)
+		while ((page = pages_pop(per_cpu_ptr(&kept, cpu))))
+			put_page(page);
 }

@@ -5,8 +5,8 @@
  * Distribution kernels clear each page that they hand out (init_on_alloc): a
  * third pass over every byte that is sent, where two copies are all it takes.
  * Pages that a reader has emptied are kept, a few on each CPU, and filled again
- * by the next writer there. A byte of a page is shown to nobody before it has
- * been written for him.
+ * by the next writer there; when memory is short, they are given back. A byte of
+ * a page is shown to nobody before it has been written for him.
  *
  * And pages that are sent as they are, without a copy: those of others
  * (MSG_SPLICE_PAGES), and those of a process (MSG_ZEROCOPY). Where Glass hands a
@@ -30,6 +30,7 @@ int glass_zerocopy_begin(struct sock *sk, const struct msghdr *msg, size_t len,
 void glass_zerocopy_copied(struct ubuf_info *uarg);
 void glass_zerocopy_end(struct ubuf_info *uarg, bool is_sent);
 void glass_pages_consume(struct sk_buff *skb);
+int glass_pages_init(void);
 void glass_pages_exit(void);
 
 #endif /* GLASS_PAGES_H */

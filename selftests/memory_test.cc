@@ -21,6 +21,7 @@
 #include "helper.h"
 #include "ktap.h"
 #include "network.h"
+#include "tracing.h"
 
 namespace {
 
@@ -297,6 +298,35 @@ TEST_P(MemoryLimit, LossesAreRepairedWithoutMemory)
 	all.clear();
 	healthy = {};
 	expect_as_before();
+}
+
+/* What Glass gives back of the pages that readers have emptied, when all must. */
+long pages_given_back(Tracing &tracing)
+{
+	long sum = 0;
+
+	tracing.events();
+	write_file("/proc/sys/vm/drop_caches", "2");
+	for (const TraceEvent &event : tracing.events())
+		if (event.text.find("[glass]") != std::string::npos)
+			sum += std::stol(words_of(event.text).back());
+	return sum;
+}
+
+TEST(Pages, WhatWasEmptiedIsGivenBackWhenMemoryIsShort)
+{
+	Connection ends = connection(SOCK_STREAM);
+	const auto sent = pattern(100'000, 1);
+	Tracing tracing;
+
+	tracing.enable("vmscan/mm_shrink_slab_end");
+	pages_given_back(tracing);
+	EXPECT_EQ(pages_given_back(tracing), 0) << "there are none any more";
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(must(ends.client.send(sent), "send"), sent.size());
+		EXPECT_EQ(read_some(ends.server, sent.size(), MSG_WAITALL).size(), sent.size());
+		EXPECT_GT(pages_given_back(tracing), 0);
+	}
 }
 
 } // namespace
