@@ -145,11 +145,13 @@ make_tests()
 # Sources would cost the guest their compilation, so there are none.
 make_ynl()
 {
-	local root=$BUILD/ynl name path
+	local root=$BUILD/ynl client=$KERNEL_DIR/source/tools/net/ynl name path
 
+	# Since 6.13.
+	[[ ! -d $client/pyynl ]] || client+=/pyynl
 	rm -rf "$root"
 	mkdir -p "$root/usr/bin" "$root/opt/ynl"
-	cp -r "$KERNEL_DIR/source/tools/net/ynl"/{cli.py,lib} "$root/opt/ynl/"
+	cp -r "$client"/{cli.py,lib} "$root/opt/ynl/"
 	cp /usr/bin/python3 "$root/usr/bin/python3"
 	(cd "$root/opt/ynl" && /usr/bin/python3 -B -E -s - <<-'END'
 		import contextlib, io, sys, traceback
