@@ -417,8 +417,6 @@ TEST(AnatomyOf, ConnectionsHaveAPeerADeviceAndTheirInfo)
 		const auto listening = anatomy(pair.listening.fd());
 		const auto client = anatomy(pair.client.fd());
 		const auto local = must(pair.client.local(), "local");
-		glass_info info;
-		socklen_t size = sizeof(info);
 
 		EXPECT_EQ(client.socket.state, 3); /* SS_CONNECTED */
 		EXPECT_EQ(client.sock.state, TCP_ESTABLISHED);
@@ -429,8 +427,7 @@ TEST(AnatomyOf, ConnectionsHaveAPeerADeviceAndTheirInfo)
 		EXPECT_EQ(listening.protocol->local, must(pair.listening.local(), "local"));
 		EXPECT_FALSE(listening.protocol->info);
 		ASSERT_TRUE(client.protocol->info);
-		must(::getsockopt(pair.client.fd(), SOL_GLASS, GLASS_INFO, &info, &size),
-		     "GLASS_INFO");
+		const glass_info info = info_of(pair.client);
 		EXPECT_EQ(std::memcmp(&*client.protocol->info, &info, sizeof(info)), 0);
 		ASSERT_TRUE(client.device);
 		EXPECT_EQ(client.device->name, "glass0");
