@@ -18,6 +18,11 @@
 #include <net/netdev_lock.h>
 #endif
 
+/* What TCP keeps in a buffer became part of asking for its stamps. */
+#ifdef GLASS_HAVE_TX_TIMESTAMP_ASKED
+#include <net/tcp.h>
+#endif
+
 #if KERNEL_VERSION(6, 12, 0) > LINUX_VERSION_CODE
 #error "Glass needs Linux 6.12 or newer"
 #endif
@@ -139,6 +144,20 @@ static inline void glass_tx_timestamp(struct sk_buff *skb,
 #endif
 }
 
+/*
+ * __skb_tstamp_tx() looks whether the buffer asks for that stamp: for when it was
+ * acknowledged, where TCP writes it in the control block.
+ */
+static inline void glass_tstamp_tx(struct sk_buff *copy, struct sock *sk,
+				   int what)
+{
+#ifdef GLASS_HAVE_TX_TIMESTAMP_ASKED
+	TCP_SKB_CB(copy)->txstamp_ack = TSTAMP_ACK_SK;
+#endif
+	skb_shinfo(copy)->tx_flags |= SKBTX_SCHED_TSTAMP | SKBTX_SW_TSTAMP;
+	__skb_tstamp_tx(copy, NULL, NULL, sk, what);
+}
+
 /* sock_i_uid() became sk_uid(). */
 #ifndef GLASS_HAVE_SK_UID
 static inline kuid_t sk_uid(const struct sock *sk)
@@ -152,6 +171,19 @@ static inline kuid_t sk_uid(const struct sock *sk)
 #define timer_container_of(var, callback_timer, timer_fieldname) \
 	from_timer(var, callback_timer, timer_fieldname)
 #endif
+
+/*
+ * Does anybody ask for frames of one type of a device? Who asks for those of all
+ * devices hangs in a list of the namespace now, with what shares no list with us.
+ */
+static inline bool glass_dev_has_handlers(const struct net_device *dev)
+{
+#ifdef GLASS_HAVE_NET_PTYPE
+	if (!list_empty(&dev_net(dev)->ptype_specific))
+		return true;
+#endif
+	return !list_empty(&dev->ptype_specific);
+}
 
 /* netns_local became netns_immutable. */
 static inline void glass_netdev_set_immutable(struct net_device *dev)

@@ -542,7 +542,7 @@ bool glass_dev_is_clear(struct net_device *dev)
 	       READ_ONCE(dev->flags) & IFF_UP && netif_carrier_ok(dev) &&
 	       READ_ONCE(glass_net(dev_net(dev))->sysctl.fast_path) &&
 	       !rcu_access_pointer(dev->rx_handler) &&
-	       !dev_nit_active(dev) && list_empty(&dev->ptype_specific) &&
+	       !dev_nit_active(dev) && !glass_dev_has_handlers(dev) &&
 	       glass_input_is_alone();
 }
 

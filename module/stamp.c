@@ -9,6 +9,7 @@
 #include <linux/net_tstamp.h>
 #include <linux/errqueue.h>
 
+#include "compat.h"
 #include "transport.h"
 
 /* What a connection can tell of what it sends. */
@@ -89,7 +90,7 @@ static void stamp_queue(struct sock *sk, struct sk_buff *skb, int what)
 		return;
 	}
 	skb_shinfo(copy)->tskey = glass_tx_cb(skb)->stamp_key;
-	__skb_tstamp_tx(copy, NULL, NULL, sk, what);
+	glass_tstamp_tx(copy, sk, what);
 	consume_skb(copy);
 }
 
