@@ -42,6 +42,12 @@ private:
 /** What glassctl prints; the test fails unless it ends with @p status. */
 std::string run_glassctl(const std::vector<std::string> &arguments, int status = 0);
 
+/**
+ * Does glassctl refuse to trace on this kernel, and say why? One that panics when
+ * it is traced must not be asked.
+ */
+bool tracing_is_refused();
+
 } // namespace helper
 
 #endif // GLASS_SELFTESTS_GLASSCTL_H

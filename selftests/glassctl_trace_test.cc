@@ -68,6 +68,8 @@ protected:
 		enter_new_namespace();
 		receiver = bound(5000);
 		before = state_of_tracefs();
+		if (tracing_is_refused())
+			GTEST_SKIP() << "Linux 7.3 panics: docs/trace.md";
 	}
 	void TearDown() override { EXPECT_EQ(state_of_tracefs(), before); }
 

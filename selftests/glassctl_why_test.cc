@@ -100,6 +100,8 @@ protected:
 	{
 		enter_new_namespace();
 		receiver = bound(5000);
+		if (tracing_is_refused())
+			GTEST_SKIP() << "Linux 7.3 panics: docs/trace.md";
 	}
 	Socket receiver;
 };
