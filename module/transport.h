@@ -9,7 +9,8 @@
  *	transport_segment.c	segments, one by one
  *	transport_tx.c	what was written: to segments
  *	transport_recovery.c	what was acknowledged, and what is lost
- *	transport_rx.c	segments: to the reader, and what they acknowledge
+ *	transport_rx.c	what a segment brings, and what it acknowledges
+ *	transport_queue.c	the bytes that came, until they are read
  *	listen.c	half-open connections and those not yet accepted
  *	timewait.c	connections that no socket has any more
  */
@@ -323,6 +324,11 @@ void glass_rx_init(void);
 void glass_rx_exit(void);
 int glass_transport_backlog_rcv(struct sock *sk, struct sk_buff *skb);
 void glass_transport_rcv(struct sock *sk, struct sk_buff *skb);
+
+/* transport_queue.c */
+bool glass_rx_queue(struct sock *sk, struct sk_buff *skb,
+		    const struct glass_segment *seg,
+		    const struct glass_tcb_result *result, u32 *rcv_nxt);
 ktime_t glass_rx_time(const struct sock *sk, u32 offset);
 int glass_rx_copy(struct sock *sk, u32 offset, struct iov_iter *to, u32 len);
 void glass_rx_peek(const struct sock *sk, u32 offset, void *to, u32 len);

@@ -14,7 +14,7 @@ layers='
 0 compat uapi
 1 congestion drop rtt segment seq tcb wire
 2 addr conn glass memory net pages port room route stats sysctl tap trace
-3 control cred dev errqueue input listen output stamp timewait transport transport_recovery transport_rx transport_segment transport_tx
+3 control cred dev errqueue input listen output stamp timewait transport transport_queue transport_recovery transport_rx transport_segment transport_tx
 4 connected dgram dgram_io family protosw raw seqpacket socket sockmap stream
 5 anatomy diag members_gen netlink netlink_gen proc view
 6 main
