@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <new>
@@ -43,6 +44,35 @@ std::pair<std::uint64_t, std::uint64_t> text_of(const std::string &function)
 	throw std::runtime_error("no symbol " + function);
 }
 
+/* From the first of a module's functions to behind the last. */
+std::pair<std::uint64_t, std::uint64_t> text_of_module(const std::string &module)
+{
+	std::uint64_t begin = UINT64_MAX;
+	std::uint64_t end = 0;
+
+	for (const auto &line : lines_of("/proc/kallsyms")) {
+		const auto words = words_of(line);
+
+		if (words.size() < 4 || words[3] != '[' + module + ']' ||
+		    (words[1] != "t" && words[1] != "T"))
+			continue;
+		const std::uint64_t address = std::stoull(words[0], nullptr, 16);
+		begin = std::min(begin, address);
+		end = std::max(end, address + 1);
+	}
+	must(begin < end ? 0 : -1, module.c_str());
+	return {begin, end};
+}
+
+/* Only what is asked for below functions of that text. */
+void require(std::pair<std::uint64_t, std::uint64_t> text)
+{
+	for (const auto &kind : kinds) {
+		set(kind, "require-start", std::to_string(text.first));
+		set(kind, "require-end", std::to_string(text.second));
+	}
+}
+
 } // namespace
 
 bool Faults::are_there()
@@ -63,10 +93,16 @@ Faults::Faults() : nth_(::open(fail_nth.c_str(), O_RDWR | O_CLOEXEC))
 		set(kind, "reject-start", std::to_string(begin));
 		set(kind, "reject-end", std::to_string(end));
 	}
+	require({0, UINT64_MAX});
 	set("fail_page_alloc", "ignore-gfp-highmem", "N");
 	set("fail_page_alloc", "min-order", "0");
 	// Our own pages are here, so that none of them is what is refused.
 	must(::mlockall(MCL_CURRENT), "mlockall");
+}
+
+void Faults::only_below(const std::string &module)
+{
+	require(text_of_module(module));
 }
 
 std::pair<Errno, bool> Faults::refuse(int nth, const std::function<Errno()> &call)

@@ -39,6 +39,9 @@ public:
 
 	Faults();
 
+	/** Refuses memory only where it is asked for by functions of that module, or below them. */
+	void only_below(const std::string &module);
+
 	/**
 	 * Has @p prepare make a new call, refuses the first thing that it asks for; then
 	 * another one, and the second; and so on until one asks for no more. Each

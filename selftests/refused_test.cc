@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <linux/sockios.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
@@ -69,6 +70,8 @@ protected:
 		points_ += points;
 		return points;
 	}
+	/* For calls in which the rest of the kernel asks for a thousand times more. */
+	void refuse_only_glass() { faults_->only_below("glass"); }
 
 private:
 	std::unique_ptr<Faults> faults_;
@@ -551,6 +554,17 @@ TEST_F(RefusedAdmin, Devices)
 			  return added(err(glass.attach_device(veth, 9)));
 		  }),
 		  [&] { must(control().detach_device(veth), "detach"); });
+}
+
+/* What a namespace is born with: tables, counters, limits, and its glass0. */
+TEST_F(RefusedAdmin, Namespaces)
+{
+	const glass::Fd here(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+
+	refuse_only_glass();
+	walk_call(
+		"make one", [] { return err(::unshare(CLONE_NEWNET)); },
+		[&] { must(::setns(here.get(), CLONE_NEWNET), "back"); });
 }
 
 TEST_F(RefusedAdmin, Routes)
