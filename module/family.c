@@ -74,8 +74,11 @@ static int glass_create(struct net *net, struct socket *sock, int protocol,
 	glass_sk_init(sk);
 
 	err = sk->sk_prot->init(sk);
-	if (err)
+	if (err) {
 		sk_common_release(sk);
+		/* The core goes on with the socket for a moment. */
+		sock->sk = NULL;
+	}
 put_module:
 	module_put(sw.prot->owner);
 	return err;
