@@ -111,7 +111,8 @@ exit_pages:
 	glass_pages_exit();
 exit_net:
 	glass_net_exit();
-	return err;
+	/* To modprobe, -EEXIST is a module that is loaded already: all is well. */
+	return err == -EEXIST ? -EBUSY : err;
 }
 
 /* The module has no user: no socket is left, and no frame that one sent. */

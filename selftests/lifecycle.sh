@@ -224,7 +224,7 @@ test_a_taken_slot_fails_the_load()
 	mark
 	for family in 1 2; do
 		expect_failure load_module family="$family"
-		expect_words "File exists" "$WORK/failure"
+		expect_words "Device or resource busy" "$WORK/failure"
 		expect_no_trace
 	done
 	expect_kernel_said "glass.*family.* 1 is taken" "glass.*family.* 2 is taken"

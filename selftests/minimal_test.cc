@@ -363,7 +363,7 @@ TEST_F(Minimal, ASocketLoadsIt)
 TEST_F(Minimal, ANumberThatIsTakenIsRefusedAndNothingIsLeft)
 {
 	ASSERT_EQ(unload_module(module_name), 0);
-	EXPECT_EQ(load_module(module_name, "family=" + std::to_string(glass::family())), EEXIST);
+	EXPECT_EQ(load_module(module_name, "family=" + std::to_string(glass::family())), EBUSY);
 	EXPECT_FALSE(is_registered());
 	EXPECT_EQ(load_module(module_name, "family=46"), ENOBUFS);
 	EXPECT_FALSE(is_registered());

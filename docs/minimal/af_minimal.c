@@ -185,7 +185,8 @@ static int __init minimal_init(void)
 	err = sock_register(&minimal_family);	/* from here on we are called */
 	if (err)
 		proto_unregister(&minimal_proto);
-	return err;
+	/* To modprobe, -EEXIST is a module that is loaded already: all is well. */
+	return err == -EEXIST ? -EBUSY : err;
 }
 
 static void __exit minimal_exit(void)
