@@ -96,11 +96,7 @@ std::string run_glassctl(const std::vector<std::string> &arguments, int status)
 bool tracing_is_refused()
 {
 	static const bool refused = [] {
-		const std::string release = contents_of("/proc/sys/kernel/osrelease");
-		const auto dot = release.find('.');
-
-		if (std::pair(std::stoi(release), std::stoi(release.substr(dot + 1))) <
-		    std::pair(7, 3))
+		if (!kernel_is_at_least(7, 3))
 			return false;
 		EXPECT_NE(run_glassctl({"trace", "--", "true"}, 1).find("Linux 7.3 panics"),
 			  std::string::npos);

@@ -28,6 +28,7 @@
 #include <memory>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 namespace helper {
 
@@ -416,6 +417,18 @@ void set_device_mtu(int mtu)
 
 	request.ifr_mtu = mtu;
 	must(::ioctl(fd.get(), SIOCSIFMTU, &request), "SIOCSIFMTU");
+}
+
+bool kernel_is_at_least(int version, int patchlevel)
+{
+	utsname system;
+	std::size_t size = 0;
+
+	must(::uname(&system), "uname");
+	const std::string release = system.release;
+	const int ours = std::stoi(release, &size);
+	return std::pair(ours, std::stoi(release.substr(size + 1))) >=
+	       std::pair(version, patchlevel);
 }
 
 std::string module_path(const std::string &name)

@@ -243,6 +243,9 @@ void set_device_up(bool up, const char *device = "glass0");
 /** Sets the MTU of glass0, in bytes. */
 void set_device_mtu(int mtu);
 
+/** Is the running kernel that version of Linux, or a later one? */
+bool kernel_is_at_least(int version, int patchlevel);
+
 /** Where the guest has a module of ours. */
 std::string module_path(const std::string &name);
 bool module_is_loaded(const std::string &name);

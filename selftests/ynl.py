@@ -27,16 +27,26 @@ PLACE = ["--no-schema", "--spec", sys.argv[1], "--output-json"]
 cli.exit = sys.exit  # the interactive one closes stdin
 listener = cli.YnlFamily(sys.argv[1], "")
 
+
+def notifications():
+    """Those that have come; a list to 6.12's client, a queue to newer ones."""
+    listener.check_ntf()
+    came = listener.async_msg_queue
+    if isinstance(came, list):
+        heard = came.copy()
+        came.clear()
+        return heard
+    return [came.get_nowait() for _ in range(came.qsize())]
+
+
 for line in sys.stdin:
     words = line.replace("@listener", str(listener.sock.fileno())).split()
     if words[0] == "listen":
         listener.ntf_subscribe(words[1])
         continue
     if words[0] == "heard":
-        listener.check_ntf()
-        for heard in listener.async_msg_queue:
+        for heard in notifications():
             print(json.dumps(heard, cls=cli.YnlEncoder))
-        listener.async_msg_queue.clear()
         continue
     sys.argv[1:] = PLACE + words
     status = 0

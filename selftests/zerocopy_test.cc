@@ -151,12 +151,13 @@ TEST_P(Zerocopy, WhatACaptureSeesIsCopiedAndSaysSo)
 	EXPECT_EQ(next_completion(), (Completion{0, 0, true}));
 }
 
+/* Linux 7.3 copies only for the second who gets a frame. */
 TEST_P(Zerocopy, WhatTheCoreBringsInIsCopiedAndSaysSo)
 {
 	set_fast_path(false);
 	ASSERT_EQ(send(memory.data(), memory.size()), static_cast<long>(size));
 	EXPECT_EQ(read(), memory);
-	EXPECT_EQ(next_completion(), (Completion{0, 0, true}));
+	EXPECT_EQ(next_completion(), (Completion{0, 0, !kernel_is_at_least(7, 3)}));
 }
 
 /* What finds no room leaves when the reader makes some: in another's call, and no slower. */
