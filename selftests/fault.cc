@@ -19,6 +19,10 @@ const std::string fail_nth = "/proc/thread-self/fail-nth";
 /* No call of ours asks for so much; one that does asks for ever. */
 constexpr int most = 5000;
 
+/* Of the stack's entries, the first of which are those of the allocator. */
+constexpr int all_depths = 32;
+constexpr int near_depth = 10;
+
 /* Those that take memory. */
 const std::vector<std::string> kinds = {"failslab", "fail_page_alloc"};
 
@@ -64,10 +68,11 @@ std::pair<std::uint64_t, std::uint64_t> text_of_module(const std::string &module
 	return {begin, end};
 }
 
-/* Only what is asked for below functions of that text. */
-void require(std::pair<std::uint64_t, std::uint64_t> text)
+/* Only what is asked for below functions of that text, @p depth calls down at most. */
+void require(std::pair<std::uint64_t, std::uint64_t> text, int depth)
 {
 	for (const auto &kind : kinds) {
+		set(kind, "stacktrace-depth", std::to_string(depth));
 		set(kind, "require-start", std::to_string(text.first));
 		set(kind, "require-end", std::to_string(text.second));
 	}
@@ -93,16 +98,16 @@ Faults::Faults() : nth_(::open(fail_nth.c_str(), O_RDWR | O_CLOEXEC))
 		set(kind, "reject-start", std::to_string(begin));
 		set(kind, "reject-end", std::to_string(end));
 	}
-	require({0, UINT64_MAX});
+	require({0, UINT64_MAX}, all_depths);
 	set("fail_page_alloc", "ignore-gfp-highmem", "N");
 	set("fail_page_alloc", "min-order", "0");
 	// Our own pages are here, so that none of them is what is refused.
 	must(::mlockall(MCL_CURRENT), "mlockall");
 }
 
-void Faults::only_below(const std::string &module)
+void Faults::only_near(const std::string &module)
 {
-	require(text_of_module(module));
+	require(text_of_module(module), near_depth);
 }
 
 std::pair<Errno, bool> Faults::refuse(int nth, const std::function<Errno()> &call)

@@ -39,8 +39,8 @@ public:
 
 	Faults();
 
-	/** Refuses memory only where it is asked for by functions of that module, or below them. */
-	void only_below(const std::string &module);
+	/** Refuses memory only where functions of that module ask for it, or some not far below. */
+	void only_near(const std::string &module);
 
 	/**
 	 * Has @p prepare make a new call, refuses the first thing that it asks for; then

@@ -71,7 +71,7 @@ protected:
 		return points;
 	}
 	/* For calls in which the rest of the kernel asks for a thousand times more. */
-	void refuse_only_glass() { faults_->only_below("glass"); }
+	void refuse_only_glass() { faults_->only_near("glass"); }
 
 private:
 	std::unique_ptr<Faults> faults_;
