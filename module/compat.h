@@ -173,14 +173,19 @@ static inline kuid_t sk_uid(const struct sock *sk)
 #endif
 
 /*
- * Does anybody ask for frames of one type of a device? Who asks for those of all
- * devices hangs in a list of the namespace now, with what shares no list with us.
+ * Does a socket ask for a device's frames of @type? Those that ask for them of all
+ * devices hang in a list of the namespace now; before, beside our own handler. (Who
+ * asks for another type of just this device counts, too. RCU read section.)
  */
-static inline bool glass_dev_has_handlers(const struct net_device *dev)
+static inline bool glass_dev_has_handlers(const struct net_device *dev,
+					  __be16 type)
 {
 #ifdef GLASS_HAVE_NET_PTYPE
-	if (!list_empty(&dev_net(dev)->ptype_specific))
-		return true;
+	const struct packet_type *handler;
+
+	list_for_each_entry_rcu(handler, &dev_net(dev)->ptype_specific, list)
+		if (handler->type == type)
+			return true;
 #endif
 	return !list_empty(&dev->ptype_specific);
 }

@@ -542,7 +542,8 @@ bool glass_dev_is_clear(struct net_device *dev)
 	       READ_ONCE(dev->flags) & IFF_UP && netif_carrier_ok(dev) &&
 	       READ_ONCE(glass_net(dev_net(dev))->sysctl.fast_path) &&
 	       !rcu_access_pointer(dev->rx_handler) &&
-	       !dev_nit_active(dev) && !glass_dev_has_handlers(dev) &&
+	       !dev_nit_active(dev) &&
+	       !glass_dev_has_handlers(dev, cpu_to_be16(ETH_P_GLASS)) &&
 	       glass_input_is_alone();
 }
 

@@ -128,8 +128,8 @@ void Recorder::expect(const Result<void> &done, const std::string &explanation) 
 }
 
 /*
- * Linux 7.3.4 panics where function_graph and a probe meet in one function, which
- * takes two lines of shell and no Glass: docs/trace.md.
+ * Linux 7.3.4 panics where function_graph and a probe meet in one function, with
+ * Glass and without: docs/trace.md.
  */
 bool functions_and_probes_can_meet()
 {
