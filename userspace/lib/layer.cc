@@ -245,7 +245,8 @@ constexpr std::array glass_module = {
 	      "glass_rcv glass_input_* input_* glass_control_* control_rcv glass_transport_rcv "
 	      "transport_demux glass_listen_rcv glass_timewait_rcv glass_wire_decode "
 	      "glass_segment_decode glass_segment_read rx_find_socket rx_queue_in_order "
-	      "rx_queue_own glass_tcb_input glass_tcb_received glass_transport_backlog_rcv "
+	      "rx_queue_own glass_rx_queue glass_tcb_input glass_tcb_received "
+	      "glass_transport_backlog_rcv "
 	      "glass_dgram_backlog_rcv glass_raw_backlog_rcv glass_tap_*"},
 	Words{Layer::Wakeup, "glass_room_wake* room_wake_sleeper room_relay glass_tx_write_space "
 			     "transport_write_space"},
