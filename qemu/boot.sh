@@ -61,7 +61,7 @@ shift
 mkdir -p "$folder"
 rm -f "$folder"/{verdict,console.log,monitor}
 # shellcheck disable=SC2086 # a list
-cat "$BUILD/base.cpio" "$BUILD/tests.cpio" ${BOOT_LAYERS:-} >"$folder/initrd"
+cat "$BUILD/base.cpio" "$BUILD/glass.cpio" ${BOOT_LAYERS:-} >"$folder/initrd"
 
 accel=${BOOT_ACCEL:-$(find_accel)}
 clock=()

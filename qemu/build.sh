@@ -68,7 +68,7 @@ build_test_modules()
 build_userspace()
 {
 	take_lock "$GLASS_TOP/build/userspace/lock" "building in build/userspace"
-	say "building the tools and the tests"
+	say "building the tools"
 	slowly "userspace" "$LOG/userspace.log" \
 		make -j"$(nproc)" -C "$GLASS_TOP/userspace" O="$GLASS_TOP/build/userspace" all || exit
 }
@@ -76,6 +76,7 @@ build_userspace()
 build_selftests()
 {
 	build_userspace
+	say "building the tests"
 	slowly "selftests" "$LOG/selftests.log" \
 		make -j"$(nproc)" -C "$GLASS_TOP/selftests" \
 			KSFT_DIR="$KERNEL_DIR/source/tools/testing/selftests" \

@@ -11,7 +11,7 @@ load_kernel
 pages=(tour.md trace.md)
 run=$BUILD/docs
 
-prepare_guest
+prepare_guest tests
 mkdir -p "$run"
 take_lock "$BUILD/docs.lock" "the documentation"
 say "booting Linux $KERNEL_ABI in QEMU, to run what the documentation shows"

@@ -117,7 +117,7 @@ show_coverage()
 	note "$(grep -c ' 0 of ' "$run/coverage") of $(wc -l <"$run/coverage") functions were not reached by one target or another: $run/coverage"
 }
 
-prepare_guest
+prepare_guest tests
 take_lock "$run/lock" "fuzzing"
 mkdir -p "$corpus" "$run/faults"
 build_module
@@ -131,7 +131,8 @@ else
 	say "booting Linux $KERNEL_ABI in QEMU, to fuzz ${targets[*]}, $seconds s each, from seed $seed"
 fi
 # One processor, which is faster than each of two: one thread has all to do.
-export GUEST_CLOCK=${GUEST_CLOCK:-host} GUEST_CPUS=${GUEST_CPUS:-1} BOOT_LAYERS=$run/layer.cpio BOOT_MEMORY=$memory
+export GUEST_CLOCK=${GUEST_CLOCK:-host} GUEST_CPUS=${GUEST_CPUS:-1} BOOT_MEMORY=$memory
+BOOT_LAYERS+=" $run/layer.cpio"
 status=0
 # Lines about inputs and functions are not for people.
 "$GLASS_TOP/qemu/guest.py" --folder "$run" \

@@ -6,13 +6,16 @@
 #
 #   build/<kernel>/base.cpio    busybox, the real tools that tests need, their
 #                               libraries, the stock kernel's modules
-#   build/<kernel>/tests.cpio   glass.ko and the tests' modules, the collection,
-#                               the tools of Glass
+#   build/<kernel>/glass.cpio   glass.ko and the tools of Glass
+#
+# Those two every guest has; the others are made when they are asked for:
+#
+#   build/<kernel>/tests.cpio   the tests' modules, the collection
 #   build/<kernel>/ynl.cpio     the kernel tree's own netlink client, and as much
 #                               of Python as it needs; only its test asks for it
+#   build/<kernel>/tools.cpio   bpftrace and perf, with LLVM
 #
-#   build/<kernel>/tools.cpio   bpftrace and perf, with LLVM: made only when
-#                               asked for (qemu/initramfs.sh tools)
+#   qemu/initramfs.sh [tests|ynl|tools]...
 #
 # Not compressed: in emulation, unpacking costs more than reading.
 
@@ -22,6 +25,7 @@ load_kernel
 
 GUEST=$GLASS_TOP/qemu/guest
 MODULES=usr/lib/modules/$KERNEL_ABI
+OWN_TOOLS=("$GLASS_TOP"/build/userspace/glass{-*,ctl})
 
 # Real tools, where busybox's own are not enough or do not exist.
 PROGRAMS=(
@@ -41,14 +45,36 @@ add_libraries()
 		-exec ldd {} + 2>/dev/null || true; } |
 		grep -oE '/[^ ]+\.so[^ ]*' | sort -u |
 	while read -r library; do
-		for layer in "$BUILD/base" "$root"; do
+		for layer in "$BUILD/base" "$BUILD/glass" "$root"; do
 			[[ -e $layer/usr/${library#/usr/} ]] && continue 2
 		done
 		install -D "$library" "$root/usr/${library#/usr/}"
 	done
 }
 
-pack() { (cd "$1" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0) >"$2"; }
+# pack NAME: the layer of that name.
+pack()
+{
+	(cd "$BUILD/$1" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0) \
+		>"$BUILD/$1.cpio.new"
+	mv "$BUILD/$1.cpio.new" "$BUILD/$1.cpio"
+}
+
+# add_extra ROOT FILE.ko...: modules that the kernel did not come with. The index,
+# which names all there are, is made beside the base layer's.
+add_extra()
+{
+	local root=$1 name
+
+	shift
+	mkdir -p "$root/$MODULES/extra"
+	for name; do
+		strip --strip-debug -o "$root/$MODULES/extra/$(basename "$name")" "$name"
+	done
+	cp "$root/$MODULES"/extra/*.ko "$BUILD/base/$MODULES/extra/"
+	depmod -b "$BUILD/base/usr" "$KERNEL_ABI"
+	cp "$BUILD/base/$MODULES"/modules.* "$root/$MODULES/"
+}
 
 # Places the kernel's modules, their dependencies first, in ROOT, unpacked.
 add_modules()
@@ -78,7 +104,7 @@ make_base()
 {
 	local root=$BUILD/base name
 
-	rm -rf "$root"
+	rm -rf "$root" "$BUILD/glass"
 	mkdir -p "$root"/{usr/bin,usr/lib64,etc,proc,sys,dev,tmp,run,root,opt,var}
 	ln -s usr/bin "$root/bin"
 	ln -s usr/bin "$root/sbin"
@@ -115,31 +141,37 @@ make_base()
 	cp "$GUEST"/{passwd,group,profile} "$root/etc/"
 	install "$GUEST/init" "$root/init"
 	cp "$GUEST"/*.sh "$root/opt/"
-	pack "$root" "$BUILD/base.cpio.new"
-	mv "$BUILD/base.cpio.new" "$BUILD/base.cpio"
+	pack base
 }
 
+make_glass()
+{
+	local root=$BUILD/glass
+
+	rm -rf "$root" "$BUILD/base/$MODULES/extra"
+	mkdir -p "$root/usr/bin" "$root/opt" "$BUILD/base/$MODULES/extra"
+	add_extra "$root" "$BUILD/glass.ko"
+	cp "${OWN_TOOLS[@]}" "$root/usr/bin/"
+	strip -g "$root"/usr/bin/*
+	add_libraries "$root"
+	pack glass
+}
+
+# The collection has copies of the tools; here the ones of that layer do.
 make_tests()
 {
 	local root=$BUILD/tests name
 
 	rm -rf "$root"
-	mkdir -p "$root/$MODULES/extra" "$root/usr/bin" "$root/opt"
-	for name in "$BUILD"/glass.ko "$BUILD"/test-modules/*/*.ko; do
-		strip --strip-debug -o "$root/$MODULES/extra/$(basename "$name")" "$name"
-	done
-	# The index names these too: made beside the base layer's modules.
-	cp "$root/$MODULES"/extra/*.ko "$BUILD/base/$MODULES/extra/"
-	depmod -b "$BUILD/base/usr" "$KERNEL_ABI"
-	cp "$BUILD/base/$MODULES"/modules.* "$root/$MODULES/"
+	mkdir -p "$root/usr/bin" "$root/opt"
+	add_extra "$root" "$BUILD"/test-modules/*/*.ko
 	cp -a "$BUILD/kselftest" "$root/opt/kselftest"
-	find "$root/opt/kselftest" -type f -executable -size +100k -exec strip -g {} +
-	for name in "$root"/opt/kselftest/glass/glass{-*,ctl}; do
-		[[ -x $name ]] && ln -s "/${name#"$root/"}" "$root/usr/bin/"
+	for name in "${OWN_TOOLS[@]##*/}"; do
+		ln -sf "/usr/bin/$name" "$root/opt/kselftest/glass/$name"
 	done
+	find "$root/opt/kselftest" -type f -executable -size +100k -exec strip -g {} +
 	add_libraries "$root"
-	pack "$root" "$BUILD/tests.cpio.new"
-	mv "$BUILD/tests.cpio.new" "$BUILD/tests.cpio"
+	pack tests
 }
 
 # Sources would cost the guest their compilation, so there are none.
@@ -174,8 +206,7 @@ make_ynl()
 		find "$name" -name '*.py' -delete
 	done
 	add_libraries "$root"
-	pack "$root" "$BUILD/ynl.cpio.new"
-	mv "$BUILD/ynl.cpio.new" "$BUILD/ynl.cpio"
+	pack ynl
 }
 
 # What takes most of the room are LLVM and clang.
@@ -189,15 +220,20 @@ make_tools()
 		cp "$(command -v "$name")" "$root/usr/bin/$name"
 	done
 	add_libraries "$root"
-	pack "$root" "$BUILD/tools.cpio.new"
-	mv "$BUILD/tools.cpio.new" "$BUILD/tools.cpio"
+	pack tools
 }
 
 take_lock "$BUILD/lock" "building in build/$KERNEL"
 fresh "$BUILD/base.cpio" "$GUEST" "$KERNEL_DIR/info.sh" "$0" || make_base
-fresh "$BUILD/tests.cpio" "$BUILD/base.cpio" "$BUILD/glass.ko" \
-	"$BUILD/test-modules.stamp" "$BUILD/kselftest" || make_tests
-fresh "$BUILD/ynl.cpio" "$BUILD/base.cpio" /usr/bin/python3 || make_ynl
-if [[ ${1:-} == tools ]]; then
-	fresh "$BUILD/tools.cpio" "$BUILD/base.cpio" /usr/bin/bpftrace /usr/bin/perf || make_tools
-fi
+fresh "$BUILD/glass.cpio" "$BUILD/base.cpio" "$BUILD/glass.ko" "${OWN_TOOLS[@]}" || make_glass
+for layer; do
+	case $layer in
+	tests)
+		fresh "$BUILD/tests.cpio" "$BUILD/glass.cpio" \
+			"$BUILD/test-modules.stamp" "$BUILD/kselftest" || make_tests
+		;;
+	ynl) fresh "$BUILD/ynl.cpio" "$BUILD/base.cpio" /usr/bin/python3 || make_ynl ;;
+	tools) fresh "$BUILD/tools.cpio" "$BUILD/base.cpio" || make_tools ;;
+	*) refuse "usage: qemu/initramfs.sh [tests|ynl|tools]..." ;;
+	esac
+done

@@ -143,11 +143,18 @@ load_kernel()
 	fi
 }
 
-# prepare_guest: everything that a guest with $KERNEL needs, built.
+# prepare_guest [tests]: what a guest with $KERNEL needs, built: the module and the
+# tools; with "tests", which take minutes, the collection.
 prepare_guest()
 {
 	"$GLASS_TOP/qemu/setup.sh" || exit
-	"$GLASS_TOP/qemu/build.sh" || exit
-	"$GLASS_TOP/qemu/initramfs.sh" || exit
+	if [[ ${1:-} == tests ]]; then
+		"$GLASS_TOP/qemu/build.sh" || exit
+		"$GLASS_TOP/qemu/initramfs.sh" tests ynl || exit
+		export BOOT_LAYERS=$BUILD/tests.cpio
+	else
+		"$GLASS_TOP/qemu/build.sh" module userspace || exit
+		"$GLASS_TOP/qemu/initramfs.sh" || exit
+	fi
 	load_kernel
 }

@@ -192,7 +192,8 @@ class Kernel:
                    "--filtered", "--folder", folder,
                    "--silence", str(90 * self.slow), "--",
                    os.path.join(TOP, "qemu", "boot.sh"), folder, *words]
-        layers = [os.path.join(self.tree, "glass.cpio")]
+        layers = [os.path.join(self.build_folder, "tests.cpio"),
+                  os.path.join(self.tree, "glass.cpio")]
         if "ynl.sh" in programs:
             layers.append(os.path.join(self.build_folder, "ynl.cpio"))
         env = {**os.environ, "KERNEL": self.name, "CI": "",

@@ -32,11 +32,11 @@ if [[ ${1:-} == build ]]; then
 	exit
 fi
 
-prepare_guest
+prepare_guest tests
 # What needs a kernel that looks for leaks and races runs where one was built.
 if [[ $KERNEL == stock && -r $GLASS_CACHE/kernels/debug/info.sh ]]; then
 	KERNEL=debug "$GLASS_TOP/qemu/build.sh"
-	KERNEL=debug "$GLASS_TOP/qemu/initramfs.sh"
+	KERNEL=debug "$GLASS_TOP/qemu/initramfs.sh" tests ynl
 fi
 take_lock "$GLASS_TOP/build/mutants/lock" "make mutants"
 exec "$GLASS_TOP/qemu/mutants.py" "${1:-}"

@@ -7,7 +7,7 @@
 load_kernel
 
 [[ -t 0 && -t 1 ]] || refuse "make shell needs a terminal"
-prepare_guest
+prepare_guest tests
 folder=$(mktemp -d "$BUILD/shell.XXXXXX")
 settings=$(stty -g)
 trap 'stty "$settings"; rm -rf "$folder"' EXIT

@@ -29,7 +29,7 @@ LIST=$BUILD/kselftest/kselftest-list.txt
 	refuse "T=$T: only letters, digits and _.:/+- can be asked for"
 [[ ${GUESTS:-1} =~ ^[1-9][0-9]?$ ]] ||
 	refuse "GUESTS=$GUESTS: it must be a number, 1 to 99"
-prepare_guest
+prepare_guest tests
 
 options=(--tests --folder "$RUN" --earlier "$GLASS_TOP/build/unit/unit.ktap"
 	 --expected-skips "$GLASS_TOP/selftests/expected-skips"
@@ -99,12 +99,13 @@ guests()
 }
 # The netlink client and its Python are large; one test needs them.
 if [[ ! ${programs:-} || ,$programs, == *,ynl.sh,* ]]; then
-	export BOOT_LAYERS=$BUILD/ynl.cpio
+	BOOT_LAYERS+=" $BUILD/ynl.cpio"
 fi
 if [[ ${TOOLS:-} ]]; then
 	"$GLASS_TOP/qemu/setup.sh" only bpftrace linux-perf
 	"$GLASS_TOP/qemu/initramfs.sh" tools
-	export BOOT_LAYERS=$BUILD/tools.cpio GUEST_MEMORY=${GUEST_MEMORY:-2560}
+	BOOT_LAYERS+=" $BUILD/tools.cpio"
+	export GUEST_MEMORY=${GUEST_MEMORY:-2560}
 fi
 
 take_lock "$BUILD/test.lock" "a test run"
