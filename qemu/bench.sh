@@ -118,7 +118,7 @@ clock)
 	;;
 *) refuse "usage: qemu/bench.sh count|clock|profile" ;;
 esac
-prepare_guest
+prepare_guest tools
 take_lock "$BUILD/bench.lock" "a measurement"
 export GUEST_FEATURES=-erms,-fsrm
 "$action"

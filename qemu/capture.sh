@@ -19,7 +19,7 @@ take()
 	mv "$2.new" "$2"
 }
 
-prepare_guest
+prepare_guest tools
 mkdir -p "$run"
 take_lock "$BUILD/capture.lock" "a capture"
 say "booting Linux $KERNEL_ABI in QEMU, to capture in it"

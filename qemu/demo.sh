@@ -15,7 +15,7 @@ if [[ $file ]]; then
 	[[ -s $file ]] || refuse "FILE=$file is empty"
 	file=$(realpath "$file")
 fi
-prepare_guest
+prepare_guest tools
 file=${file:-$KERNEL_DIR/root/boot/vmlinuz-$KERNEL_ABI}
 size=$(stat -Lc %s "$file")
 

@@ -12,7 +12,7 @@ run=$BUILD/html
 
 "$GLASS_TOP/qemu/setup.sh" only chromium chromium-driver fonts-dejavu-core python3-selenium ||
 	exit
-prepare_guest
+prepare_guest tools
 mkdir -p "$run"
 take_lock "$BUILD/html.lock" "a test of pages"
 rm -f "$run"/*.{html,json,png}

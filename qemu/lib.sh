@@ -143,12 +143,12 @@ load_kernel()
 	fi
 }
 
-# prepare_guest [tests]: what a guest with $KERNEL needs, built: the module and the
-# tools; with "tests", which take minutes, the collection.
+# prepare_guest tools|tests: what a guest with $KERNEL needs, built: the module and the
+# tools; or the collection too, which takes minutes.
 prepare_guest()
 {
 	"$GLASS_TOP/qemu/setup.sh" || exit
-	if [[ ${1:-} == tests ]]; then
+	if [[ $1 == tests ]]; then
 		"$GLASS_TOP/qemu/build.sh" || exit
 		"$GLASS_TOP/qemu/initramfs.sh" tests ynl || exit
 		export BOOT_LAYERS=$BUILD/tests.cpio
