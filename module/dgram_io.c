@@ -166,7 +166,7 @@ int glass_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 	copied = min_t(size_t, len, skb->len - off);
 	if (copied < skb->len - off)
 		msg->msg_flags |= MSG_TRUNC;
-	err = skb_copy_datagram_msg(skb, off, msg, copied);
+	err = glass_pages_copy_out(skb, off, &msg->msg_iter, copied);
 	if (!err) {
 		sock_recv_cmsgs(msg, sk, skb);
 		glass_cred_tell_sender(sk, msg, skb);

@@ -29,6 +29,9 @@ int glass_zerocopy_begin(struct sock *sk, const struct msghdr *msg, size_t len,
 			 struct ubuf_info **uarg);
 void glass_zerocopy_copied(struct ubuf_info *uarg);
 void glass_zerocopy_end(struct ubuf_info *uarg, bool is_sent);
+int glass_pages_copy_out(struct sk_buff *skb, u32 offset,
+			 struct iov_iter *to, u32 len);
+void glass_pages_keep(struct sk_buff *skb);
 void glass_pages_consume(struct sk_buff *skb);
 int glass_pages_init(void);
 void glass_pages_exit(void);

@@ -115,7 +115,7 @@ int glass_rx_copy(struct sock *sk, u32 offset, struct iov_iter *to, u32 len)
 	skb_queue_walk_from(&sk->sk_receive_queue, skb) {
 		start = glass_rx_cb(skb)->offset + offset;
 		n = min(skb->len - start, len);
-		if (skb_copy_datagram_iter(skb, start, to, n))
+		if (glass_pages_copy_out(skb, start, to, n))
 			return -EFAULT;
 		offset = 0;
 		len -= n;

@@ -242,6 +242,45 @@ TEST_P(Zerocopy, MemoryThatIsNotThereIsRefused)
 	EXPECT_EQ(next_completion(), (Completion{0, 0, false})) << "the refused one had no number";
 }
 
+/* Up to within a page, and on from there. */
+TEST_P(Zerocopy, APartOfItIsRead)
+{
+	std::string seen;
+
+	for (std::size_t i = 0; i < size; i++)
+		memory[i] = static_cast<char>('a' + i / 7 % 23);
+	ASSERT_EQ(send(memory.data(), memory.size()), static_cast<long>(size));
+	for (const std::size_t length : {1, 4095, 4097, 9001}) {
+		std::string text(length, '\0');
+
+		ASSERT_EQ(::recv(ends.reader.get(), text.data(), length, MSG_PEEK),
+			  static_cast<long>(length));
+		EXPECT_EQ(text, memory.substr(0, length));
+	}
+	if (type() == SOCK_STREAM) {
+		for (const std::size_t length : {1, 4094, 3, 8200})
+			seen += read(length);
+	}
+	seen += read(size - seen.size());
+	EXPECT_EQ(seen, memory);
+}
+
+/* The reader's memory ends within the message. */
+TEST_P(Zerocopy, WhereItCannotBeWrittenNothingIsLost)
+{
+	std::string text(9000, '\0');
+	std::array<iovec, 2> parts = {
+		{{text.data(), text.size()}, {reinterpret_cast<void *>(4096), size}}};
+	msghdr message = {};
+
+	message.msg_iov = parts.data();
+	message.msg_iovlen = parts.size();
+	ASSERT_EQ(send(memory.data(), memory.size()), static_cast<long>(size));
+	EXPECT_EQ(err(::recvmsg(ends.reader.get(), &message, MSG_PEEK)), EFAULT);
+	EXPECT_EQ(read(), memory);
+	EXPECT_EQ(next_completion(), (Completion{0, 0, false}));
+}
+
 /* It is pinned: what a user may pin is bounded. */
 TEST_P(Zerocopy, NoMoreIsPinnedThanMayBe)
 {
