@@ -18,8 +18,9 @@
 
 /**
  * struct glass_pages - pages kept on one CPU
- * @lock: guards the others. Taken in process context only, and by its own CPU
- *	but for the shrinker
+ * @lock: guards the others. Waited for in process context only, with no spinlock
+ *	held and BH enabled; who may hold a socket's tries, and goes without.
+ *	Taken by its own CPU but for the shrinker
  * @count: how many
  * @page: compound pages of GLASS_PAGES_ORDER; each with one reference, ours
  */
@@ -281,18 +282,29 @@ static bool page_is_free(struct page *page)
 	       page_to_nid(page) == numa_mem_id();
 }
 
-/*
- * Keep the pages of a frame, with a reference each: that of the frame is dropped
- * with the frame. Whoever fills one meanwhile writes over what was read.
+/**
+ * glass_pages_keep - keep the pages of a frame that is about to be freed
+ * @skb: the frame; nobody will read it any more
+ *
+ * With a reference each: that of the frame is dropped with the frame. Whoever fills
+ * one meanwhile writes over what was read. Pages that belong to a file, a user or a
+ * pool (splice, MSG_ZEROCOPY) are not ours to keep, and those of a clone not yet.
+ *
+ * Context: any but hard interrupt.
  */
-static void pages_keep(struct sk_buff *skb)
+void glass_pages_keep(struct sk_buff *skb)
 {
 	struct skb_shared_info *info = skb_shinfo(skb);
-	struct glass_pages *pages = raw_cpu_ptr(&kept);
+	struct glass_pages *pages;
 	struct page *page;
 	int i;
 
-	spin_lock(&pages->lock);
+	if (!info->nr_frags || skb_shared(skb) || skb_cloned(skb) ||
+	    skb->pp_recycle || skb_zcopy(skb) || skb_has_shared_frag(skb))
+		return;
+	pages = raw_cpu_ptr(&kept);
+	if (!spin_trylock(&pages->lock))
+		return;
 	for (i = 0; i < info->nr_frags && pages->count < GLASS_PAGES_KEPT; i++) {
 		page = skb_frag_page(&info->frags[i]);
 		if (!page_is_free(page))
@@ -307,16 +319,11 @@ static void pages_keep(struct sk_buff *skb)
  * glass_pages_consume - free a frame that was read, and keep its pages
  * @skb: the frame; one reference is taken over
  *
- * Pages that belong to a file, a user or a pool (splice, MSG_ZEROCOPY) are not
- * ours to keep.
- *
- * Context: process.
+ * Context: as glass_pages_keep().
  */
 void glass_pages_consume(struct sk_buff *skb)
 {
-	if (skb_shinfo(skb)->nr_frags && !skb_shared(skb) && !skb_cloned(skb) &&
-	    !skb->pp_recycle && !skb_zcopy(skb) && !skb_has_shared_frag(skb))
-		pages_keep(skb);
+	glass_pages_keep(skb);
 	consume_skb(skb);
 }
 

@@ -34,6 +34,8 @@ void glass_tx_free(struct sock *sk, struct sk_buff *skb)
 {
 	__skb_unlink(skb, &sk->sk_write_queue);
 	tx_uncharge(sk, skb->truesize);
+	/* A clone of it may have been read before it was acknowledged. */
+	glass_pages_keep(skb);
 	__kfree_skb(skb);
 }
 
