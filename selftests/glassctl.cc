@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "helper.h"
+#include "ktap.h"
 
 namespace helper {
 
@@ -93,6 +94,9 @@ std::string run_glassctl(const std::vector<std::string> &arguments, int status)
 	return glassctl.output();
 }
 
+namespace {
+
+/* Once for all cases. */
 bool tracing_is_refused()
 {
 	static const bool refused = [] {
@@ -104,6 +108,17 @@ bool tracing_is_refused()
 	}();
 
 	return refused;
+}
+
+} // namespace
+
+std::string reason_not_to_trace(bool often)
+{
+	if (tracing_is_refused())
+		return "Linux 7.3 panics: docs/trace.md";
+	if (often && ktap::scale() == 1 && ::access("/sys/kernel/debug/kmemleak", F_OK) == 0)
+		return "this kernel takes minutes for it: make test-long";
+	return "";
 }
 
 } // namespace helper

@@ -43,10 +43,11 @@ private:
 std::string run_glassctl(const std::vector<std::string> &arguments, int status = 0);
 
 /**
- * Does glassctl refuse to trace on this kernel, and say why? One that panics when
- * it is traced must not be asked.
+ * Why a case that traces is skipped, or an empty string. A kernel that panics when it
+ * is traced must not be asked; glassctl is seen to refuse then. One that watches itself
+ * takes minutes for programs that trace @p often: they are left to make test-long.
  */
-bool tracing_is_refused();
+std::string reason_not_to_trace(bool often);
 
 } // namespace helper
 

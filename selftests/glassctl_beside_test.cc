@@ -30,8 +30,8 @@ protected:
 	void SetUp() override
 	{
 		enter_new_namespace();
-		if (tracing_is_refused())
-			GTEST_SKIP() << "Linux 7.3 panics: docs/trace.md";
+		if (const auto reason = reason_not_to_trace(true); !reason.empty())
+			GTEST_SKIP() << reason;
 	}
 };
 

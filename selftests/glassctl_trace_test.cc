@@ -68,8 +68,8 @@ protected:
 		enter_new_namespace();
 		receiver = bound(5000);
 		before = state_of_tracefs();
-		if (tracing_is_refused())
-			GTEST_SKIP() << "Linux 7.3 panics: docs/trace.md";
+		if (const auto reason = reason_not_to_trace(true); !reason.empty())
+			GTEST_SKIP() << reason;
 	}
 	void TearDown() override { EXPECT_EQ(state_of_tracefs(), before); }
 
