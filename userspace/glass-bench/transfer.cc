@@ -26,7 +26,9 @@ namespace {
 constexpr std::size_t kib = 1024;
 constexpr std::size_t mib = kib * kib;
 constexpr std::size_t udp_max = 65507;
-constexpr std::size_t flows = 64;
+
+/** How many flows there are at once: how does the cost of a message grow with them? */
+constexpr std::size_t flow_counts[] = {1, 8, 64, 256};
 
 struct Size {
 	std::size_t bytes;
@@ -223,13 +225,13 @@ Fd memory_file(std::span<const std::byte> data)
 }
 
 /** A message to each of many, in turn, and a reader that asks epoll which has one. */
-double many_flows(const Kind &kind, const Setting &setting, std::size_t size)
+double many_flows(const Kind &kind, const Setting &setting, std::size_t size, std::size_t flows)
 {
 	std::vector<Pair> pairs;
 	std::vector<std::byte> buffer(size, std::byte{1});
 	const std::size_t count = count_of(size, setting);
 	const Fd epoll(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
-	std::array<epoll_event, flows> events;
+	std::vector<epoll_event> events(flows);
 
 	for (std::size_t i = 0; i < flows; i++)
 		pairs.push_back(open_pair(kind, size));
@@ -250,7 +252,8 @@ double many_flows(const Kind &kind, const Setting &setting, std::size_t size)
 	}
 	const auto take = [&](std::size_t bytes) {
 		for (std::size_t got = 0; got < bytes;) {
-			const int ready = check(::epoll_wait(epoll.get(), events.data(), flows, -1),
+			const int ready = check(::epoll_wait(epoll.get(), events.data(),
+							     static_cast<int>(flows), -1),
 						"epoll_wait");
 
 			for (int i = 0; i < ready; i++)
@@ -344,9 +347,11 @@ void add_transfers(std::vector<Cell> &cells)
 						      const Report &report) {
 					 report("", one_way(kind, setting, mib, send));
 				 }});
-	cells.push_back({"flows-64x1K", is_socket,
-			 [](const Kind &kind, const Setting &setting, const Report &report) {
-				 report("", many_flows(kind, setting, kib));
+	for (const std::size_t flows : flow_counts)
+		cells.push_back(
+			{"flows-" + std::to_string(flows) + "x1K", is_socket,
+			 [flows](const Kind &kind, const Setting &setting, const Report &report) {
+				 report("", many_flows(kind, setting, kib, flows));
 			 }});
 }
 
