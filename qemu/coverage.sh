@@ -3,7 +3,7 @@
 # shellcheck disable=SC2317 # functions are called by name
 #
 # make coverage: which lines of the module the selftests run, on the debug kernel
-# (KERNEL=coverage): a table per file, and build/coverage/html with each line.
+# (KERNEL=coverage): a table per file, and build/coverage/report/html with each line.
 #
 #   T=pattern   only what these tests run
 

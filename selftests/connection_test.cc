@@ -1253,6 +1253,37 @@ TEST_P(Ending, APortAndItsConnectionsCanBeReusedAtOnce)
 	}
 }
 
+/* Who closed first calls again, between the same ends, and has them still in TIME_WAIT. */
+TEST_P(Ending, WhoClosedFirstCanCallAgainAtOnce)
+{
+	constexpr Address from = {GLASS_NODE_LOCAL, 5009};
+	const auto remembered = [&] {
+		const auto lines = lines_of("/proc/thread-self/net/glass");
+
+		return std::ranges::count_if(lines, [](const std::string &line) {
+			return words_of(line).at(4) == "TIME_WAIT";
+		});
+	};
+
+	enter_new_namespace();
+	Socket listening = listener(type());
+	for (int i = 0; i < 20; i++) {
+		Socket client = stream(type());
+		std::array<std::byte, 8> buffer;
+
+		must(client.bind(from), "bind");
+		ASSERT_EQ(err(client.connect(address_of(listening))), 0) << "round " << i;
+		Socket server = must(listening.accept(), "accept");
+		must(client.send(bytes("round")), "send");
+		EXPECT_EQ(read_message(server), "round");
+		client.close();
+		EXPECT_EQ(must(server.receive(buffer), "receive"), 0u);
+		server.close();
+		EXPECT_TRUE(eventually([&] { return remembered() == 1; })) << remembered();
+	}
+	EXPECT_EQ(losses(), "");
+}
+
 TEST_P(Ending, ALiveConnectionKeepsTheModule)
 {
 	const long before = module_references();

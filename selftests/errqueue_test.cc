@@ -348,6 +348,30 @@ TEST_P(Timestamping, TheMessageComesBackWithItsStamp)
 	EXPECT_EQ(write_message("unread"), 0);
 }
 
+TEST_P(Timestamping, AMessageThatDoesNotFitIsCut)
+{
+	std::array<char, 3> few = {};
+	iovec room = {few.data(), few.size()};
+	msghdr message = {};
+	pollfd ready = {writer(), 0, 0};
+
+	message.msg_iov = &room;
+	message.msg_iovlen = 1;
+	ask(writer(), SOF_TIMESTAMPING_TX_SOFTWARE);
+	EXPECT_EQ(write_message("message"), 0);
+	ASSERT_EQ(::poll(&ready, 1, 10'000), 1);
+	EXPECT_EQ(::recvmsg(writer(), &message, MSG_ERRQUEUE | MSG_DONTWAIT), 3);
+	EXPECT_EQ(message.msg_flags & MSG_TRUNC, MSG_TRUNC);
+	EXPECT_EQ(read_packet().data, "message");
+
+	/* And where there is no memory, that is said. */
+	EXPECT_EQ(write_message("message"), 0);
+	ASSERT_EQ(::poll(&ready, 1, 10'000), 1);
+	room.iov_base = reinterpret_cast<void *>(4096);
+	EXPECT_EQ(err(::recvmsg(writer(), &message, MSG_ERRQUEUE | MSG_DONTWAIT)), EFAULT);
+	EXPECT_EQ(read_packet().data, "message");
+}
+
 TEST_P(Timestamping, OneMessageMayAskForItself)
 {
 	const std::uint32_t flags = SOF_TIMESTAMPING_TX_SOFTWARE;

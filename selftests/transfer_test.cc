@@ -704,6 +704,39 @@ TEST_P(Keepalive, FindsADeadPeer)
 	EXPECT_EQ(ends.client.take_error().value(), ETIMEDOUT);
 }
 
+TEST_P(Keepalive, StopsWhenItIsSwitchedOff)
+{
+	const Elsewhere elsewhere;
+	Connection ends = connection(GetParam().type);
+
+	for (const int name : {GLASS_KEEPIDLE, GLASS_KEEPINTVL})
+		must(ends.client.set_option(SOL_GLASS, name, 1), "keepalive");
+	must(ends.client.set_option(SOL_SOCKET, SO_KEEPALIVE, 1), "SO_KEEPALIVE");
+	EXPECT_TRUE(eventually([] { return counters().at("GlassProbes") >= 2; }));
+	must(ends.client.set_option(SOL_SOCKET, SO_KEEPALIVE, 0), "SO_KEEPALIVE");
+	const auto probes = counters().at("GlassProbes");
+	std::this_thread::sleep_for(3s);
+	EXPECT_EQ(counters().at("GlassProbes"), probes);
+}
+
+/* Whether the peer lives is for the retransmission to find out, and it has longer. */
+TEST_P(Keepalive, DoesNotAskWhileDataIsOnItsWay)
+{
+	const Elsewhere elsewhere;
+	Connection ends = connection(GetParam().type);
+
+	for (const int name : {GLASS_KEEPIDLE, GLASS_KEEPINTVL, GLASS_KEEPCNT})
+		must(ends.client.set_option(SOL_GLASS, name, 1), "keepalive");
+	must(tc("qdisc add dev glass0 root netem loss 100%") ? 0 : -1, "netem");
+	must(ends.client.send(bytes("unheard")), "send");
+	must(ends.client.set_option(SOL_SOCKET, SO_KEEPALIVE, 1), "SO_KEEPALIVE");
+	std::this_thread::sleep_for(5s);
+	EXPECT_EQ(poll_now(ends.client, POLLIN), 0) << "two seconds without data were enough";
+	must(tc("qdisc del dev glass0 root") ? 0 : -1, "netem");
+	EXPECT_EQ(poll_long(ends.server, POLLIN), POLLIN);
+	EXPECT_EQ(read_message(ends.server), "unheard");
+}
+
 /* How a peer vanishes without a word. */
 struct Vanishing {
 	const char *name;

@@ -196,6 +196,23 @@ TEST_P(Zerocopy, FewBytesAreCopiedAndItSaysSo)
 	EXPECT_EQ(next_completion(), (Completion{0, 0, true}));
 }
 
+/* A frame has 17 fragments at most; a datagram is one frame, the others are more. */
+TEST_P(Zerocopy, AMessageInManyPiecesIsCopiedWhereItMustBeOneFrame)
+{
+	std::array<iovec, 20> pieces;
+	msghdr message = {};
+
+	for (std::size_t i = 0; i < size; i++)
+		memory[i] = static_cast<char>('a' + i / 7 % 23);
+	for (std::size_t i = 0; i < pieces.size(); i++)
+		pieces[i] = {memory.data() + i * 1000, 1000};
+	message.msg_iov = pieces.data();
+	message.msg_iovlen = pieces.size();
+	ASSERT_EQ(::sendmsg(ends.writer.get(), &message, MSG_ZEROCOPY), static_cast<long>(size));
+	EXPECT_EQ(read(), memory);
+	EXPECT_EQ(next_completion(), (Completion{0, 0, type() == SOCK_DGRAM}));
+}
+
 TEST_P(Zerocopy, ItIsAskedForBySocketAndByCall)
 {
 	ASSERT_EQ(send(memory.data(), memory.size(), 0), static_cast<long>(size));
