@@ -489,7 +489,7 @@ TEST_P(Both, AlteredBytesReachNobody)
 
 TEST(Shares, TwoFlowsShareADevice)
 {
-	const auto time = ktap::scale() < 10 ? 3s : 10s;
+	const auto time = ktap::scale() < 10 ? 10s : 30s;
 	const Elsewhere elsewhere;
 	set_device_mtu(1500);
 	must(tc("qdisc add dev glass0 root netem rate 10mbit limit 25") ? 0 : -1, "netem");
