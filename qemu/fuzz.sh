@@ -80,7 +80,7 @@ make_layer()
 		touch "$corpus/$target"
 		cp "$corpus/$target" "$root/opt/fuzz/corpus/"
 	done
-	(cd "$root" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0) >"$run/layer.cpio"
+	pack "$root" "$run/layer.cpio"
 }
 
 # keep TARGET: what the report says of its corpus.

@@ -52,14 +52,6 @@ add_libraries()
 	done
 }
 
-# pack NAME: the layer of that name.
-pack()
-{
-	(cd "$BUILD/$1" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0) \
-		>"$BUILD/$1.cpio.new"
-	mv "$BUILD/$1.cpio.new" "$BUILD/$1.cpio"
-}
-
 # add_extra ROOT FILE.ko...: modules that the kernel did not come with. The index,
 # which names all there are, is made beside the base layer's.
 add_extra()
@@ -141,7 +133,7 @@ make_base()
 	cp "$GUEST"/{passwd,group,profile} "$root/etc/"
 	install "$GUEST/init" "$root/init"
 	cp "$GUEST"/*.sh "$root/opt/"
-	pack base
+	pack "$root" "$BUILD/base.cpio"
 }
 
 make_glass()
@@ -154,7 +146,7 @@ make_glass()
 	cp "${OWN_TOOLS[@]}" "$root/usr/bin/"
 	strip -g "$root"/usr/bin/*
 	add_libraries "$root"
-	pack glass
+	pack "$root" "$BUILD/glass.cpio"
 }
 
 # The collection has copies of the tools; here the ones of that layer do.
@@ -171,7 +163,7 @@ make_tests()
 	done
 	find "$root/opt/kselftest" -type f -executable -size +100k -exec strip -g {} +
 	add_libraries "$root"
-	pack tests
+	pack "$root" "$BUILD/tests.cpio"
 }
 
 # Sources would cost the guest their compilation, so there are none.
@@ -206,7 +198,7 @@ make_ynl()
 		find "$name" -name '*.py' -delete
 	done
 	add_libraries "$root"
-	pack ynl
+	pack "$root" "$BUILD/ynl.cpio"
 }
 
 # What takes most of the room are LLVM and clang.
@@ -220,7 +212,7 @@ make_tools()
 		cp "$(command -v "$name")" "$root/usr/bin/$name"
 	done
 	add_libraries "$root"
-	pack tools
+	pack "$root" "$BUILD/tools.cpio"
 }
 
 take_lock "$BUILD/lock" "building in build/$KERNEL"

@@ -108,6 +108,13 @@ fresh()
 		[[ -z $(find "$@" -newer "$stamp" -print -quit 2>&1) ]]
 }
 
+# pack FOLDER FILE: what is in the folder, as a layer for a guest.
+pack()
+{
+	(cd "$1" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0) >"$2.new"
+	mv "$2.new" "$2"
+}
+
 # sync_sources FOLDER: a copy of the module's sources there, with the objects
 # of the last build kept: kernels must not see each other's objects.
 sync_sources()

@@ -23,8 +23,7 @@ build_mutant()
 	kernel_make "$folder" CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	mkdir -p "$place"
 	strip --strip-debug -o "$place/glass.ko" "$folder/glass.ko"
-	(cd "$layer" && find . -mindepth 1 |
-		cpio --quiet -o -H newc -R 0:0) >"$folder/glass.cpio"
+	pack "$layer" "$folder/glass.cpio"
 }
 
 if [[ ${1:-} == build ]]; then

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstring>
@@ -80,16 +79,6 @@ public:
 private:
 	pid_t pid_ = 0;
 };
-
-/* How many sockets, requests and remembered connections there are in a state. */
-long in_state(const std::string &state)
-{
-	const auto lines = lines_of("/proc/self/net/glass");
-
-	return std::count_if(lines.begin(), lines.end(), [&](const std::string &line) {
-		return words_of(line).at(4) == state;
-	});
-}
 
 bool comes_to(const std::string &state)
 {

@@ -218,6 +218,13 @@ bool eventually(const std::function<bool()> &is_so)
 	return true;
 }
 
+long in_state(const std::string &state)
+{
+	return std::ranges::count_if(
+		lines_of("/proc/thread-self/net/glass"),
+		[&](const std::string &line) { return words_of(line).at(4) == state; });
+}
+
 bool nothing_remains()
 {
 	return eventually([] { return lines_of("/proc/thread-self/net/glass").size() == 1; });

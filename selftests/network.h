@@ -90,6 +90,9 @@ void set_fast_path(bool on);
 long module_references();
 /** Tries again until it is true, for at most 10 s; whether it became so. */
 bool eventually(const std::function<bool()> &is_so);
+/** How many sockets, requests and remembered connections there are in a state ("LISTEN"). */
+long in_state(const std::string &state);
+
 /** Waits until no socket, request or remembered connection of this namespace is left. */
 bool nothing_remains();
 

@@ -92,6 +92,12 @@ protected:
 	{
 		return ::send(ends.writer.get(), from, length, flags);
 	}
+	/* No two pages, and no two pieces, are alike. */
+	void vary()
+	{
+		for (std::size_t i = 0; i < size; i++)
+			memory[i] = static_cast<char>('a' + i / 7 % 23);
+	}
 	/* All of a message, or as many bytes. */
 	std::string read(std::size_t length = size)
 	{
@@ -202,8 +208,7 @@ TEST_P(Zerocopy, AMessageInManyPiecesIsCopiedWhereItMustBeOneFrame)
 	std::array<iovec, 20> pieces;
 	msghdr message = {};
 
-	for (std::size_t i = 0; i < size; i++)
-		memory[i] = static_cast<char>('a' + i / 7 % 23);
+	vary();
 	for (std::size_t i = 0; i < pieces.size(); i++)
 		pieces[i] = {memory.data() + i * 1000, 1000};
 	message.msg_iov = pieces.data();
@@ -264,8 +269,7 @@ TEST_P(Zerocopy, APartOfItIsRead)
 {
 	std::string seen;
 
-	for (std::size_t i = 0; i < size; i++)
-		memory[i] = static_cast<char>('a' + i / 7 % 23);
+	vary();
 	ASSERT_EQ(send(memory.data(), memory.size()), static_cast<long>(size));
 	for (const std::size_t length : {1, 4095, 4097, 9001}) {
 		std::string text(length, '\0');
