@@ -10,6 +10,7 @@
 #include "compat.h"
 #include "input.h"
 #include "net.h"
+#include "route.h"
 
 /* A frame as large as one allocation of page fragments can be. */
 #define GLASS_MTU_MAX	(512 * 1024)
@@ -22,7 +23,8 @@
  * @depth: deliveries, over whichever device, and holds up the stack: the answer
  *	to a frame may go out by another device, under the same socket's lock
  * @is_running: a delivery up the stack will empty @deferred
- * @clear: the device that was found clear, by who sends over it now; or NULL
+ * @clear: the way over a device that was found clear, by who sends over it now;
+ *	or NULL
  * @expected: the frame whose sender waits to see whether it arrives; or NULL
  * @has_arrived: it has
  * @deferred: frames to be received once no lock is held up the stack
@@ -32,7 +34,7 @@
 struct glass_delivery {
 	int			depth;
 	bool			is_running;
-	const struct net_device	*clear;
+	const struct glass_route *clear;
 	const struct sk_buff	*expected;
 	bool			has_arrived;
 	struct sk_buff_head	deferred;
@@ -155,12 +157,13 @@ void glass_dev_arrived(struct sk_buff *skb)
  */
 static void dev_receive(struct sk_buff *skb)
 {
+	const struct glass_route *clear = this_cpu_read(deliveries.clear);
 	struct net_device *dev = skb->dev;
 
 	dev_sw_netstats_rx_add(dev, skb->len + ETH_HLEN);
-	if (this_cpu_read(deliveries.clear) == dev) {
+	if (clear && clear->dev == dev) {
 		skb->skb_iif = dev->ifindex;
-		glass_input_receive(skb, dev);
+		glass_input_receive(skb, clear);
 	} else {
 		netif_receive_skb(skb);
 	}
@@ -216,22 +219,23 @@ static netdev_tx_t glass_dev_xmit(struct sk_buff *skb, struct net_device *dev)
 /**
  * glass_dev_transmit - send a frame over a device that is clear
  * @skb: the frame, from the Ethernet header on; taken over
- * @dev: glass_dev_is_clear(), in the same RCU read section
+ * @route: its way. The device is glass_dev_is_clear(), in the same RCU read
+ *	section
  *
  * dev_queue_xmit() and netif_receive_skb() would find nobody else to show the
  * frame to, and are not asked.
  *
  * Context: as glass_output(), and BH disabled.
  */
-void glass_dev_transmit(struct sk_buff *skb, struct net_device *dev)
+void glass_dev_transmit(struct sk_buff *skb, const struct glass_route *route)
 {
-	const struct net_device *clear;
+	const struct glass_route *clear;
 
 	lockdep_assert_in_softirq();
 	/* A delivery may be under way, and goes on with what is sent now. */
 	clear = this_cpu_read(deliveries.clear);
-	this_cpu_write(deliveries.clear, dev);
-	glass_dev_xmit(skb, dev);
+	this_cpu_write(deliveries.clear, route);
+	glass_dev_xmit(skb, route->dev);
 	this_cpu_write(deliveries.clear, clear);
 }
 

@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+struct glass_route;
 struct net_device;
 struct sk_buff;
 
@@ -17,7 +18,7 @@ bool glass_dev_expect(const struct sk_buff *skb);
 bool glass_dev_seen(void);
 bool glass_dev_is_expected(const struct sk_buff *skb);
 void glass_dev_arrived(struct sk_buff *skb);
-void glass_dev_transmit(struct sk_buff *skb, struct net_device *dev);
+void glass_dev_transmit(struct sk_buff *skb, const struct glass_route *route);
 bool glass_dev_is_glass(const struct net_device *dev);
 bool glass_dev_may_alter(const struct net_device *dev);
 bool glass_dev_is_clear(struct net_device *dev);

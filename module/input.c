@@ -77,11 +77,13 @@ static bool input_checksum_ok(struct sk_buff *skb, bool is_attached)
 
 /*
  * Is this a Glass frame for this host? On success the data begins with the
- * Glass header, which is linear, and ends with the payload.
+ * Glass header, which is linear, and ends with the payload. @own is the route to
+ * the node that the device owns, or NULL.
  */
-static enum glass_drop input_check(struct sk_buff *skb, struct glass_wire *wire)
+static enum glass_drop input_check(struct sk_buff *skb,
+				   const struct glass_route *own,
+				   struct glass_wire *wire)
 {
-	const struct glass_route *own = glass_route_of_dev(skb->dev);
 	enum glass_drop drop;
 
 	if (!own)
@@ -281,14 +283,15 @@ static void input_to_taps(struct net *net, struct sk_buff *skb,
 }
 
 /* A frame that nobody else has, or whose sender lends it: see glass_dev_expect(). */
-static int input_frame(struct net *net, struct sk_buff *skb)
+static int input_frame(struct net *net, struct sk_buff *skb,
+		       const struct glass_route *own)
 {
 	glass_input_handler handler;
 	struct glass_wire wire;
 	enum glass_drop drop;
 
 	glass_stats_inc(net, GLASS_MIB_IN_FRAMES);
-	drop = input_check(skb, &wire);
+	drop = input_check(skb, own, &wire);
 	if (drop)
 		goto drop_skb;
 	trace_glass_pkt_receive(net, skb);
@@ -310,13 +313,14 @@ drop_skb:
 /**
  * glass_input_receive - a frame that came straight from a Glass device
  * @skb: the frame, from the Glass header on; taken over
- * @dev: where it comes in; glass_dev_is_clear()
+ * @own: the route to the node of the device where it comes in, which is
+ *	glass_dev_is_clear()
  *
  * Context: BH disabled, RCU read section; no lock held.
  */
-void glass_input_receive(struct sk_buff *skb, struct net_device *dev)
+void glass_input_receive(struct sk_buff *skb, const struct glass_route *own)
 {
-	input_frame(dev_net(dev), skb);
+	input_frame(dev_net(own->dev), skb, own);
 }
 
 /*
@@ -327,7 +331,9 @@ static int glass_rcv(struct sk_buff *skb, struct net_device *dev,
 		     struct packet_type *pt, struct net_device *orig_dev)
 {
 	skb = skb_share_check(skb, GFP_ATOMIC);
-	return skb ? input_frame(dev_net(dev), skb) : NET_RX_DROP;
+	if (!skb)
+		return NET_RX_DROP;
+	return input_frame(dev_net(dev), skb, glass_route_of_dev(dev));
 }
 
 static struct packet_type packet_type __read_mostly = {

@@ -9,9 +9,9 @@
 
 #include "drop.h"
 
+struct glass_route;
 struct glass_wire;
 struct net;
-struct net_device;
 struct sk_buff;
 struct sock;
 
@@ -43,7 +43,7 @@ static inline const struct glass_hdr *glass_input_hdr(const struct sk_buff *skb)
 void glass_input_init(void);
 void glass_input_exit(void);
 
-void glass_input_receive(struct sk_buff *skb, struct net_device *dev);
+void glass_input_receive(struct sk_buff *skb, const struct glass_route *own);
 bool glass_input_is_alone(void);
 void glass_input_add_protocol(u8 protocol, glass_input_handler handler);
 void glass_input_del_protocol(u8 protocol, glass_input_handler handler);

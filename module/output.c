@@ -61,7 +61,7 @@ u32 glass_output_max_payload(const struct glass_route *route)
  * real before it gets there: neither a qdisc nor a program tells what it
  * changed in a frame whose sum is still to be made.
  */
-static int output_checksum(struct sk_buff *skb, const struct net_device *dev)
+static int output_checksum(struct sk_buff *skb, bool is_clear)
 {
 	struct glass_hdr *hdr = (struct glass_hdr *)skb_network_header(skb);
 
@@ -71,7 +71,8 @@ static int output_checksum(struct sk_buff *skb, const struct net_device *dev)
 	skb->csum_start = skb_network_header(skb) - skb->head;
 	skb->csum_offset = offsetof(struct glass_hdr, csum);
 
-	return glass_dev_may_alter(dev) ? skb_checksum_help(skb) : 0;
+	return !is_clear && glass_dev_may_alter(skb->dev) ?
+	       skb_checksum_help(skb) : 0;
 }
 
 static void output_glass_header(struct sk_buff *skb,
@@ -98,7 +99,7 @@ static void output_glass_header(struct sk_buff *skb,
  * that is not to be there too.
  */
 static int output_link_header(struct sk_buff *skb,
-			      const struct glass_route *route)
+			      const struct glass_route *route, bool is_clear)
 {
 	struct net_device *dev = route->dev;
 	const u8 *lladdr = route->is_local ? dev->dev_addr : route->lladdr;
@@ -113,7 +114,7 @@ static int output_link_header(struct sk_buff *skb,
 		return -EINVAL;
 	skb_reset_mac_header(skb);
 
-	return is_summed ? 0 : output_checksum(skb, dev);
+	return is_summed ? 0 : output_checksum(skb, is_clear);
 }
 
 /**
@@ -137,8 +138,9 @@ const struct glass_route *glass_output_route(struct net *net,
 	return route;
 }
 
+/* @route: of a frame that goes over a clear device; else NULL. */
 static int output_xmit(struct net *net, struct sk_buff *skb, u32 len,
-		       bool is_clear)
+		       const struct glass_route *route)
 {
 	const struct sk_buff *outer;
 	int err;
@@ -149,8 +151,8 @@ static int output_xmit(struct net *net, struct sk_buff *skb, u32 len,
 	local_bh_disable();
 	outer = this_cpu_read(output_frame_now);
 	this_cpu_write(output_frame_now, skb);
-	if (is_clear) {
-		glass_dev_transmit(skb, skb->dev);
+	if (route) {
+		glass_dev_transmit(skb, route);
 		err = 0;
 	} else {
 		err = dev_queue_xmit(skb);
@@ -197,10 +199,10 @@ static int output_frame(struct net *net, struct sk_buff *skb,
 	skb->priority = flow->priority;
 	if (!has_header)
 		output_glass_header(skb, flow);
-	err = output_link_header(skb, route);
+	err = output_link_header(skb, route, is_clear);
 	if (err)
 		goto free_skb;
-	err = output_xmit(net, skb, len, is_clear);
+	err = output_xmit(net, skb, len, is_clear ? route : NULL);
 	rcu_read_unlock();
 	return err;
 
