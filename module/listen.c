@@ -163,7 +163,7 @@ static enum glass_drop listen_syn(struct sock *sk,
 	request->window = READ_ONCE(sk->sk_rcvbuf);
 	if (!iss)
 		iss = glass_transport_iss(net, key);
-	glass_tcb_accept(&request->tcb, iss, seg, glass_clock());
+	glass_tcb_accept(&request->tcb, iss, seg, glass_clock_coarse());
 	glass_tcb_open_window(&request->tcb, request->window, 0);
 	if (!request->mss || glass_conn_insert(net, &request->conn)) {
 		kfree(request);
@@ -293,7 +293,7 @@ static enum glass_drop listen_request(struct sock *sk,
 	struct glass_segment ack;
 
 	/* On a copy: the socket-to-be sees the segment for itself. */
-	glass_tcb_input(&tcb, seg, glass_clock(), &result);
+	glass_tcb_input(&tcb, seg, glass_clock_coarse(), &result);
 	if (result.actions & GLASS_TCB_CONNECTED)
 		return listen_establish(sk, request, skb);
 

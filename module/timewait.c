@@ -192,7 +192,7 @@ bool glass_timewait_rcv(struct net *net, struct glass_conn *conn,
 		spin_unlock(&tw->lock);
 		return false;
 	}
-	glass_tcb_input(&tw->tcb, &seg, glass_clock(), &result);
+	glass_tcb_input(&tw->tcb, &seg, glass_clock_coarse(), &result);
 	if (result.actions & GLASS_TCB_REOPEN) {
 		*iss = timewait_next_iss(tw);
 		timewait_end(tw);

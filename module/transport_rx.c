@@ -245,7 +245,7 @@ void glass_transport_rcv(struct sock *sk, struct sk_buff *skb)
 		goto drop_skb;
 	}
 
-	glass_tcb_input(&tp->tcb, &seg, glass_clock(), &result);
+	glass_tcb_input(&tp->tcb, &seg, glass_clock_coarse(), &result);
 	drop = result.drop;
 	if (!drop || result.actions & GLASS_TCB_ACK_NOW) {
 		tp->heard = jiffies;

@@ -355,7 +355,6 @@ static void tx_segment_sent(struct glass_transport *tp, struct sk_buff *skb,
 		tp->progress = jiffies;
 	glass_tcb_sent(&tp->tcb, end);
 	cb->order = ++tp->order;
-	cb->sent = glass_clock();
 	cb->state = GLASS_TX_FLYING;
 	tp->pipe += skb->len;
 }
@@ -391,6 +390,7 @@ static bool tx_send_clone(struct sock *sk, struct sk_buff *skb)
 	tx_segment_sent(tp, skb, end);
 	copy->ip_summed = CHECKSUM_NONE;
 	glass_segment_transmit(sk, copy, &seg);
+	cb->sent = seg.ts;
 	return true;
 }
 
@@ -446,6 +446,7 @@ static void tx_send_expected(struct sock *sk, struct sk_buff *skb)
 	skb->data = data;
 	skb->dev = NULL;
 	skb->ip_summed = CHECKSUM_PARTIAL;
+	cb.sent = seg.ts;
 	*glass_tx_cb(skb) = cb;
 	if (next)
 		__skb_queue_before(queue, next, skb);
