@@ -36,6 +36,49 @@ static struct ctl_table memory_sysctl[] = {
 static struct ctl_table_header *memory_sysctl_header;
 
 /**
+ * glass_memory_uncharge - memory of a connection was freed
+ * @sk: the socket that it was charged to, by sk_mem_charge()
+ * @size: bytes
+ *
+ * As sk_mem_uncharge(), but a socket keeps up to a page for what it will charge
+ * next: who sends and receives one message at a time would ask all connections'
+ * account for the same page, and give it back, with each. When the socket ends,
+ * sk_mem_reclaim_final() gives it back.
+ *
+ * Context: socket lock held, or nobody else knows the socket.
+ */
+void glass_memory_uncharge(struct sock *sk, int size)
+{
+	sk_forward_alloc_add(sk, size);
+	if (sk->sk_forward_alloc >= 2 * (int)PAGE_SIZE)
+		__sk_mem_reclaim(sk, sk->sk_forward_alloc - PAGE_SIZE);
+}
+
+/* As sock_rfree(). */
+static void memory_free_received(struct sk_buff *skb)
+{
+	struct sock *sk = skb->sk;
+
+	atomic_sub(skb->truesize, &sk->sk_rmem_alloc);
+	glass_memory_uncharge(sk, skb->truesize);
+}
+
+/**
+ * glass_memory_set_owner_r - charge a received frame to its connection
+ * @skb: the frame
+ * @sk: the socket; sk_rmem_schedule() was asked
+ *
+ * As skb_set_owner_r(), with glass_memory_uncharge() when it is freed.
+ *
+ * Context: as glass_memory_uncharge().
+ */
+void glass_memory_set_owner_r(struct sk_buff *skb, struct sock *sk)
+{
+	skb_set_owner_r(skb, sk);
+	skb->destructor = memory_free_received;
+}
+
+/**
  * glass_memory_enter_pressure - proto.enter_memory_pressure
  * @sk: the socket that noticed
  *

@@ -31,6 +31,9 @@ extern int glass_memory_receive_min;
 	.sysctl_wmem		= &glass_memory_send_min,		\
 	.sysctl_rmem		= &glass_memory_receive_min
 
+void glass_memory_uncharge(struct sock *sk, int size);
+void glass_memory_set_owner_r(struct sk_buff *skb, struct sock *sk);
+
 void glass_memory_enter_pressure(struct sock *sk);
 void glass_memory_leave_pressure(struct sock *sk);
 

@@ -4,6 +4,7 @@
 
 #include "dev.h"
 #include "input.h"
+#include "memory.h"
 #include "net.h"
 #include "pages.h"
 
@@ -302,7 +303,7 @@ static bool rx_collect(struct sock *sk, struct sk_buff *skb)
 	glass_rx_cb(collector)->is_collector = true;
 	collector->tstamp = skb->tstamp;
 	consume_skb(skb);
-	skb_set_owner_r(collector, sk);
+	glass_memory_set_owner_r(collector, sk);
 	__skb_queue_tail(&sk->sk_receive_queue, collector);
 	return true;
 }
@@ -321,7 +322,7 @@ static void rx_queue_in_order(struct sock *sk, struct sk_buff *skb)
 		return;
 	/* One that came early is ours already; one by AF_PACKET was its sender's. */
 	if (skb->sk != sk)
-		skb_set_owner_r(skb, sk);
+		glass_memory_set_owner_r(skb, sk);
 	__skb_queue_tail(&sk->sk_receive_queue, skb);
 }
 
@@ -390,7 +391,7 @@ static bool rx_queue_early(struct sock *sk, struct sk_buff *skb)
 	}
 	if (!skb->len)
 		return false;
-	skb_set_owner_r(skb, sk);
+	glass_memory_set_owner_r(skb, sk);
 	__skb_queue_after(queue, prev, skb);
 	tp->latest_early = cb->seq;
 	glass_stats_inc(sock_net(sk), GLASS_MIB_EARLY);

@@ -20,7 +20,7 @@ static void tx_charge(struct sock *sk, int truesize)
 static void tx_uncharge(struct sock *sk, int truesize)
 {
 	sk_wmem_queued_add(sk, -truesize);
-	sk_mem_uncharge(sk, truesize);
+	glass_memory_uncharge(sk, truesize);
 }
 
 /**

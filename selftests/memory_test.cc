@@ -4,13 +4,16 @@
  * is stopped, who goes on goes on, and nothing that was sent is lost.
  */
 #include <gtest/gtest.h>
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -298,6 +301,39 @@ TEST_P(MemoryLimit, LossesAreRepairedWithoutMemory)
 	all.clear();
 	healthy = {};
 	expect_as_before();
+}
+
+std::array<std::uint32_t, SK_MEMINFO_VARS> memory_of(int fd)
+{
+	std::array<std::uint32_t, SK_MEMINFO_VARS> memory = {};
+	socklen_t size = sizeof(memory);
+
+	must(::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory.data(), &size), "SO_MEMINFO");
+	return memory;
+}
+
+/* For its next message: the page that one needs is not asked for each time. */
+TEST_P(MemoryLimit, OfWhatWasReadASocketKeepsAPage)
+{
+	const auto page = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
+	Connection ends = connection(type());
+
+	for (const std::size_t size : {1u, 1000u, 100'000u, 1u}) {
+		const auto sent = pattern(size, 1);
+
+		for (int i = 0; i < 3; i++) {
+			ASSERT_EQ(must(ends.client.send(sent), "send"), size);
+			EXPECT_EQ(read_some(ends.server, size, MSG_WAITALL).size(), size);
+		}
+		for (const int fd : {ends.client.fd(), ends.server.fd()}) {
+			/* What went as a clone is held until it is acknowledged. */
+			EXPECT_TRUE(eventually(
+				[fd] { return !memory_of(fd)[SK_MEMINFO_WMEM_QUEUED]; }));
+			EXPECT_EQ(memory_of(fd)[SK_MEMINFO_RMEM_ALLOC], 0u);
+			EXPECT_GE(memory_of(fd)[SK_MEMINFO_FWD_ALLOC], page) << size;
+			EXPECT_LT(memory_of(fd)[SK_MEMINFO_FWD_ALLOC], 2 * page) << size;
+		}
+	}
 }
 
 /* What Glass gives back of the pages that readers have emptied, when all must. */
