@@ -259,7 +259,8 @@ int glass_dgram_find_way(struct sock *sk, const struct glass_addr *dst,
 		way->flow.cache = gs->route;
 
 	rcu_read_lock();
-	route = glass_output_route(sock_net(sk), &way->flow);
+	route = glass_output_route(sock_net(sk), dst->node,
+				   way->flow.bound_dev_if, &way->flow.cache);
 	if (IS_ERR(route)) {
 		err = PTR_ERR(route);
 	} else {

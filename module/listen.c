@@ -142,10 +142,7 @@ static enum glass_drop listen_syn(struct sock *sk,
 	struct glass_transport *tp = glass_tp(sk);
 	struct net *net = sock_net(sk);
 	struct glass_request *request;
-	struct glass_flow flow = {
-		.dst		= key->remote,
-		.bound_dev_if	= sk->sk_bound_dev_if,
-	};
+	struct glass_route_cache cache = {};
 	int err;
 
 	if (sk_acceptq_is_full(sk))
@@ -157,7 +154,8 @@ static enum glass_drop listen_syn(struct sock *sk,
 	request->conn.key = *key;
 	request->conn.kind = GLASS_CONN_REQUEST;
 	request->conn.sk = sk;
-	request->mss = glass_segment_mss(net, &flow, &err);
+	request->mss = glass_segment_mss(net, key->remote.node,
+					 sk->sk_bound_dev_if, &cache, &err);
 	request->max_payload = seg->max_payload;
 	request->max_record = seg->max_record;
 	request->window = READ_ONCE(sk->sk_rcvbuf);

@@ -118,22 +118,24 @@ static int output_link_header(struct sk_buff *skb,
 }
 
 /**
- * glass_output_route - the way that a flow takes
+ * glass_output_route - the way that a sender's frames take
  * @net: the namespace of the sender
- * @flow: the flow; its cache is used and renewed
+ * @node: where they go
+ * @bound_dev_if: the only device allowed (SO_BINDTODEVICE), or 0
+ * @cache: as for glass_route_lookup_cached()
  *
  * Context: RCU read section; the answer is valid in it.
  * Return: as glass_route_lookup(); -EHOSTUNREACH also if the way is by another
  *	device than the one the sender is bound to.
  */
-const struct glass_route *glass_output_route(struct net *net,
-					     struct glass_flow *flow)
+const struct glass_route *
+glass_output_route(struct net *net, u32 node, int bound_dev_if,
+		   struct glass_route_cache *cache)
 {
 	const struct glass_route *route;
 
-	route = glass_route_lookup_cached(net, flow->dst.node, &flow->cache);
-	if (!IS_ERR(route) && flow->bound_dev_if &&
-	    flow->bound_dev_if != route->ifindex)
+	route = glass_route_lookup_cached(net, node, cache);
+	if (!IS_ERR(route) && bound_dev_if && bound_dev_if != route->ifindex)
 		return ERR_PTR(-EHOSTUNREACH);
 	return route;
 }
@@ -175,7 +177,8 @@ static int output_frame(struct net *net, struct sk_buff *skb,
 	int err;
 
 	rcu_read_lock();
-	route = glass_output_route(net, flow);
+	route = glass_output_route(net, flow->dst.node, flow->bound_dev_if,
+				   &flow->cache);
 	if (IS_ERR(route)) {
 		err = PTR_ERR(route);
 		goto free_skb;

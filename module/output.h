@@ -36,8 +36,9 @@ struct glass_flow {
 bool glass_output_is_mine(const struct sk_buff *skb);
 u32 glass_output_headroom(const struct glass_route *route);
 u32 glass_output_max_payload(const struct glass_route *route);
-const struct glass_route *glass_output_route(struct net *net,
-					     struct glass_flow *flow);
+const struct glass_route *
+glass_output_route(struct net *net, u32 node, int bound_dev_if,
+		   struct glass_route_cache *cache);
 int glass_output(struct net *net, struct sk_buff *skb,
 		 struct glass_flow *flow);
 int glass_output_raw(struct net *net, struct sk_buff *skb,

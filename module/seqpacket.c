@@ -91,8 +91,10 @@ static int glass_seqpacket_sendmsg(struct sock *sk, struct msghdr *msg,
 		err = len;
 out:
 	glass_zerocopy_end(uarg, err >= 0);
-	glass_sk_refused(sk, msg, err,
-			 max - min_t(u32, max, sizeof(struct glass_record_hdr)));
+	if (err < 0)
+		glass_sk_refused(sk, msg, err,
+				 max - min_t(u32, max,
+					     sizeof(struct glass_record_hdr)));
 	if (err == -EPIPE)
 		err = sock_error(sk) ?: -EPIPE;
 	release_sock(sk);

@@ -80,7 +80,8 @@ out:
 	glass_zerocopy_end(uarg, copied);
 	if (copied && copied < len)
 		glass_stamp_mark(sk, &sockc);
-	glass_sk_refused(sk, msg, copied ? 0 : err, 0);
+	if (!copied)
+		glass_sk_refused(sk, msg, err, 0);
 	if (copied)
 		err = copied;
 	else if (err == -EPIPE)

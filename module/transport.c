@@ -393,15 +393,12 @@ void glass_transport_established(struct sock *sk)
 static int transport_find_way(struct sock *sk, const struct glass_addr *peer,
 			      u32 *node)
 {
-	struct glass_flow flow = {
-		.dst		= *peer,
-		.bound_dev_if	= sk->sk_bound_dev_if,
-	};
 	const struct glass_route *route;
 	int err;
 
 	rcu_read_lock();
-	route = glass_output_route(sock_net(sk), &flow);
+	route = glass_output_route(sock_net(sk), peer->node,
+				   sk->sk_bound_dev_if, &glass_sk(sk)->route);
 	err = PTR_ERR_OR_ZERO(route);
 	if (!err)
 		*node = route->src_node;

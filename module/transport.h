@@ -269,7 +269,8 @@ enum glass_drop glass_segment_read(const struct sk_buff *skb,
 void glass_segment_key(const struct sk_buff *skb, struct glass_conn_key *key);
 int glass_segment_send(struct net *net, const struct glass_conn_key *key,
 		       const struct glass_segment *seg);
-u32 glass_segment_mss(struct net *net, struct glass_flow *flow, int *err);
+u32 glass_segment_mss(struct net *net, u32 node, int bound_dev_if,
+		      struct glass_route_cache *cache, int *err);
 bool glass_segment_send_reset(struct net *net, struct sk_buff *skb);
 struct sk_buff *glass_segment_alloc(void);
 void glass_segment_transmit(struct sock *sk, struct sk_buff *skb,

@@ -144,7 +144,10 @@ void glass_rx_peek(const struct sock *sk, u32 offset, void *to, u32 len)
 		start = glass_rx_cb(skb)->offset + offset;
 		n = min(skb->len - start, len);
 		/* It is there: nothing can fail. */
-		WARN_ON_ONCE(skb_copy_bits(skb, start, to, n));
+		if (start + n <= skb_headlen(skb))
+			memcpy(to, skb->data + start, n);
+		else
+			WARN_ON_ONCE(skb_copy_bits(skb, start, to, n));
 		to += n;
 		offset = 0;
 		len -= n;

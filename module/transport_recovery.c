@@ -153,19 +153,21 @@ static void tx_look_for_losses(struct sock *sk, u32 flight)
 
 /**
  * glass_tx_write_space - there may be room again for who writes
- * @sk: the socket
+ * @sk: the socket; who waits has set SOCK_NOSPACE
  *
  * Context: socket lock held.
  */
 void glass_tx_write_space(struct sock *sk)
 {
+	const struct socket *sock = sk->sk_socket;
+
 	/*
 	 * What was freed, before the look for who waits. Paired with the
 	 * barrier in is_writable() (connected.c), and with that of
 	 * sk_stream_wait_memory().
 	 */
 	smp_mb();
-	if (sk_stream_is_writeable(sk))
+	if (sock && test_bit(SOCK_NOSPACE, &sock->flags))
 		sk->sk_write_space(sk);
 }
 

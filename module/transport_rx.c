@@ -180,7 +180,9 @@ static void rx_answer(struct sock *sk, struct sk_buff *skb,
 	    sk->sk_state == TCP_SYN_RECV)
 		return;
 	/* A payload that is dropped may have come with news for the sender. */
-	if (!result->drop || actions & (GLASS_TCB_ACKED | GLASS_TCB_WINDOW))
+	if ((!result->drop || actions & (GLASS_TCB_ACKED | GLASS_TCB_WINDOW)) &&
+	    (!skb_queue_empty(&sk->sk_write_queue) ||
+	     glass_tp(sk)->tcb.fin_queued))
 		glass_tx_push(sk, false);
 	rx_acknowledge(sk, skb, actions);
 }

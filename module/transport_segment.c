@@ -135,25 +135,25 @@ static void flow_init(const struct sock *sk, struct glass_flow *flow)
 /**
  * glass_segment_mss - payload of a full segment on a way
  * @net: the namespace
- * @flow: where to; its cache is renewed
- * @err: 0, or why nothing can be sent: as glass_route_lookup(), or -ENETDOWN
+ * @node: where to
+ * @bound_dev_if: as for glass_output_route()
+ * @cache: likewise
+ * @err: 0, or why nothing can be sent: as glass_output_route()
  *
  * Context: any but hard interrupt.
  * Return: bytes, 0 if there is no way or none that carries payload.
  */
-u32 glass_segment_mss(struct net *net, struct glass_flow *flow, int *err)
+u32 glass_segment_mss(struct net *net, u32 node, int bound_dev_if,
+		      struct glass_route_cache *cache, int *err)
 {
 	const struct glass_route *route;
 	u32 payload = 0;
 
 	rcu_read_lock();
-	route = glass_output_route(net, flow);
+	route = glass_output_route(net, node, bound_dev_if, cache);
 	*err = PTR_ERR_OR_ZERO(route);
-	if (!*err) {
+	if (!*err)
 		payload = glass_output_max_payload(route);
-		if (!(READ_ONCE(route->dev->flags) & IFF_UP))
-			*err = -ENETDOWN;
-	}
 	rcu_read_unlock();
 	return payload > GLASS_SEG_HDR_MAX ? payload - GLASS_SEG_HDR_MAX : 0;
 }
@@ -169,12 +169,9 @@ u32 glass_segment_mss(struct net *net, struct glass_flow *flow, int *err)
 u32 glass_tx_mss(struct sock *sk, int *err)
 {
 	struct glass_transport *tp = glass_tp(sk);
-	struct glass_flow flow;
-	u32 mss;
+	u32 mss = glass_segment_mss(sock_net(sk), tp->gs.remote.node,
+				    sk->sk_bound_dev_if, &tp->gs.route, err);
 
-	flow_init(sk, &flow);
-	mss = glass_segment_mss(sock_net(sk), &flow, err);
-	tp->gs.route = flow.cache;
 	return mss ? mss : tp->mss;
 }
 
