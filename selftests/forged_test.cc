@@ -7,7 +7,9 @@
  * The module is in one namespace, the peer a packet socket in another; a veth
  * joins them.
  */
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
 #include <linux/glass.h>
 #include <poll.h>
 #include <sched.h>
@@ -771,6 +773,59 @@ TEST_F(Forged, OverlappingSegmentsWithOtherBytes)
 	expect_ack();
 }
 
+/* As a peer does that has sent it in other pieces before. */
+TEST_F(Forged, ASegmentMayCoverOthersThatCameEarly)
+{
+	Socket socket = accepted();
+	const std::uint32_t base = seq;
+	const std::string whole = "-----aaaaaBBcccccccDDeeefffff";
+	using Sacks = decltype(Segment::sacks);
+	const auto send_part = [&](std::uint32_t from, std::uint32_t to) {
+		send(say_at(base + from, ACK, whole.substr(from, to - from)));
+	};
+	const auto range = [base](std::uint32_t from, std::uint32_t to) {
+		return std::pair(base + from, base + to);
+	};
+
+	send_part(10, 12);
+	EXPECT_EQ(expect_ack().sacks, (Sacks{range(10, 12)}));
+	send_part(19, 21);
+	EXPECT_EQ(expect_ack().sacks, (Sacks{range(19, 21), range(10, 12)}));
+	send_part(5, 24);
+	EXPECT_EQ(expect_ack().sacks, (Sacks{range(5, 24)}));
+	send_part(5, 29);
+	EXPECT_EQ(expect_ack().sacks, (Sacks{range(5, 29)}));
+	EXPECT_FALSE(is_readable(socket));
+
+	send_part(0, 5);
+	seq = base + 29;
+	EXPECT_EQ(expect_ack().sacks, Sacks());
+	EXPECT_EQ(must(socket.input_queued(), "SIOCINQ"), whole.size());
+	EXPECT_EQ(read_message(socket), whole);
+	works(socket);
+}
+
+TEST_F(Forged, WhatFillsAHoleMayEndWithinWhatCameEarly)
+{
+	Socket socket = accepted();
+	const std::uint32_t base = seq;
+	const std::string whole = "-----aaaaaBBcccccDDDDD";
+	const auto send_part = [&](std::uint32_t from, std::uint32_t to) {
+		send(say_at(base + from, ACK, whole.substr(from, to - from)));
+	};
+
+	send_part(5, 10);
+	expect_ack();
+	send_part(12, 22);
+	expect_ack();
+	send_part(0, 17);
+	seq = base + 22;
+	EXPECT_TRUE(expect_ack().sacks.empty());
+	EXPECT_EQ(must(socket.input_queued(), "SIOCINQ"), whole.size());
+	EXPECT_EQ(read_message(socket), whole);
+	works(socket);
+}
+
 TEST_F(Forged, AFinAheadOfAHoleWaitsForIt)
 {
 	Socket socket = accepted();
@@ -865,6 +920,56 @@ TEST_F(Forged, WhatCameEarlyMakesPlaceForWhatIsMissing)
 	while (next(0ms))
 		;
 	EXPECT_EQ(read_some(socket, 20 * mss).size(), (2 + early) * mss);
+}
+
+/* What its sender lends to the receiver, over glass0, may be known there already. */
+TEST(ForgedHere, ASegmentThatAnotherHasForgedCountsOnce)
+{
+	enter_new_namespace();
+	set_device_mtu(1500);
+	const std::string missing(mss, 'm');
+	const std::string forged(mss, 'f');
+	std::optional<Injector> wire("glass0");
+	glass_hdr header = {};
+	std::optional<Segment> segment;
+	Frame frame;
+
+	/* What something could alter has a sum, which says that it is a segment. */
+	must(tc("qdisc add dev glass0 root netem delay 0ms") ? 0 : -1, "netem");
+	wire->listen();
+	Connection ends = connection(SOCK_STREAM);
+	while (const auto seen = wire->receive(0ms)) {
+		std::memcpy(&header, seen->data() + ethernet_size, sizeof(header));
+		if (ntohl(header.dst_port) == address_of(ends.listening).port)
+			segment = Segment::from(*seen);
+	}
+	ASSERT_TRUE(segment) << "the client's ACK";
+	must(tc("qdisc del dev glass0 root") ? 0 : -1, "netem");
+	wire.emplace("glass0"); // who hears nothing is in nobody's way
+	frame.protocol = GLASS_PROTO_STREAM;
+	frame.src_port = address_of(ends.client).port;
+	frame.dst_port = address_of(ends.listening).port;
+	segment->seq += mss;
+	segment->data = data(std::string_view(forged));
+	segment->put_into(frame);
+	wire->send(frame.bytes());
+	EXPECT_EQ(counters().at("GlassEarly"), 1u);
+	EXPECT_FALSE(is_readable(ends.server));
+
+	/* What the filter does not let through is missing still when the next is sent. */
+	sock_filter code[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+	const sock_fprog nothing = {1, code};
+	must(::setsockopt(ends.server.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &nothing,
+			  sizeof(nothing)),
+	     "filter");
+	must(ends.client.send(bytes(missing)), "send");
+	must(ends.server.set_option(SOL_SOCKET, SO_DETACH_FILTER, 0), "no filter");
+	must(ends.client.send(bytes(forged)), "send");
+	EXPECT_EQ(text(receive_all(ends.server, 2 * mss)), Text(missing + forged));
+	EXPECT_EQ(counters().at("GlassEarly"), 1u);
+	must(ends.client.send(bytes("more")), "send");
+	EXPECT_EQ(text(receive_all(ends.server, 4)), "more");
+	EXPECT_EQ(must(ends.server.input_queued(), "SIOCINQ"), 0u);
 }
 
 /* A peer that wants what it said it had is believed at once (RFC 2018, 8). */

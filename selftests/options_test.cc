@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/net_tstamp.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -99,6 +100,46 @@ TEST_P(Option, LongLengthsAreTakenAsByTheRelative)
 	EXPECT_EQ(err(::getsockopt(fd, SOL_GLASS, GLASS_RECVERR, values.data(), &size)), 0);
 	EXPECT_EQ(size, sizeof(int));
 	EXPECT_EQ(values, (std::array<int, 4>{1, 2, 3, 4}));
+}
+
+/* What getsockopt() gives for bad addresses: of the length, of one to be told, of the value. */
+std::vector<Outcome> with_bad_addresses(int fd, int level, int option)
+{
+	const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+	auto *const nowhere = reinterpret_cast<socklen_t *>(8);
+	void *const area =
+		::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	auto *const only_read = static_cast<socklen_t *>(area);
+	int value = 4711;
+	socklen_t size = sizeof(value);
+	std::vector<Outcome> outcomes;
+
+	must(area == MAP_FAILED ? -1 : 0, "mmap");
+	*only_read = sizeof(value);
+	must(::mprotect(area, page, PROT_READ), "mprotect");
+	outcomes.push_back(outcome(::getsockopt(fd, level, option, &value, nowhere)));
+	outcomes.push_back(outcome(::getsockopt(fd, level, option, &value, only_read)));
+	outcomes.push_back(outcome(::getsockopt(fd, level, option, nowhere, &size)));
+	must(::munmap(area, page), "munmap");
+	return outcomes;
+}
+
+TEST_P(Option, BadAddressesFault)
+{
+	const std::vector<Outcome> faults(3, Outcome{-1, {EFAULT}});
+	const int fd = glass.reader.get();
+	std::vector<int> options = {GLASS_RECVERR, GLASS_SO_PASSCRED};
+
+	EXPECT_EQ(with_bad_addresses(relative_ends(type()).reader.get(), SOL_SOCKET, SO_TYPE),
+		  faults);
+	EXPECT_EQ(with_bad_addresses(fd, SOL_SOCKET, SO_TYPE), faults);
+	if (is_connection(type()))
+		options.insert(options.end(), {GLASS_USER_TIMEOUT, GLASS_INFO});
+	if (type() == SOCK_RAW)
+		options.push_back(GLASS_HDRINCL);
+	for (const int option : options)
+		EXPECT_EQ(with_bad_addresses(fd, SOL_GLASS, option), faults) << option;
+	EXPECT_EQ(number(fd, GLASS_RECVERR, SOL_GLASS), 0) << "it works on";
 }
 
 /* How much a socket may ask the kernel to keep beside its buffers. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Readiness of every type, as the relative has it: poll, select, epoll in each of
- * its ways. Who waits, and what else makes ready: connection_test, dgram_wait_test.
+ * its ways, signals. Who waits, and what else makes ready: connection_test, dgram_wait_test.
  */
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -16,7 +16,10 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "helper.h"
@@ -318,6 +321,64 @@ TEST_P(Readiness, APeekTakesNoReadersTurn)
 	if (!peeker.is_done())
 		write_message(); /* it may have come too late */
 	EXPECT_EQ(peeker.result(), static_cast<long>(ends.header + 1));
+}
+
+/* --- Signals of room; of what arrives: ioctl_test; of room for a datagram: dgram_flow_test ------ */
+
+/* The signals that @p ends' writer gets: before anything is read, and after all is. */
+std::vector<std::pair<int, long>> signals_of_room(const Ends &ends)
+{
+	const int fd = ends.writer.get();
+	const int chosen = SIGRTMIN + 3;
+	const std::string message(1000, 'x');
+	std::vector<std::pair<int, long>> seen;
+	sigset_t set;
+	const auto next = [&](time_t seconds) {
+		const timespec limit = {seconds, 0};
+		siginfo_t info = {};
+
+		if (::sigtimedwait(&set, &info, &limit) < 0)
+			return false;
+		EXPECT_EQ(info.si_fd, fd);
+		seen.emplace_back(info.si_code, info.si_band & POLLOUT);
+		return true;
+	};
+	const auto fill = [&] {
+		while (::send(fd, message.data(), message.size(), 0) > 0)
+			continue;
+		EXPECT_EQ(errno, EAGAIN);
+	};
+
+	sigemptyset(&set);
+	sigaddset(&set, chosen);
+	must(::sigprocmask(SIG_BLOCK, &set, nullptr), "sigprocmask");
+	must(::fcntl(fd, F_SETOWN, ::getpid()), "F_SETOWN");
+	must(::fcntl(fd, F_SETSIG, chosen), "F_SETSIG");
+	must(::fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK), "F_SETFL");
+	/* What is under way still makes room when it arrives. */
+	do {
+		fill();
+	} while (next(1));
+	seen.clear();
+	for (std::array<char, 4000> buffer;
+	     ::recv(ends.reader.get(), buffer.data(), buffer.size(), MSG_DONTWAIT) > 0;)
+		continue;
+	next(10);
+	/* Who has met no lack of room since is told of none. */
+	must(::send(fd, "x", 1, 0), "send");
+	wait_until_arrived(ends);
+	next(0);
+	return seen;
+}
+
+TEST_P(Readiness, ASignalTellsWhoFoundNoRoomThatThereIsSome)
+{
+	if (!is_connection())
+		return;
+	const auto seen = signals_of_room(ends);
+
+	EXPECT_EQ(seen, (std::vector<std::pair<int, long>>{{POLL_OUT, POLLOUT}}));
+	EXPECT_EQ(seen, signals_of_room(relative_ends(type())));
 }
 
 /* --- Parts, many, and bad buffers: what the other types' own tests have ------------------------- */

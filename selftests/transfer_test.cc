@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <array>
@@ -675,6 +676,34 @@ TEST_P(Both, ADeviceThatIsDownForAWhileIsSurvived)
 	set_device_up(true);
 	EXPECT_EQ(poll_long(ends.server, POLLIN), POLLIN);
 	EXPECT_EQ(read_message(ends.server), "under way");
+}
+
+/* Who waits for room hears nothing of it; who comes to write meanwhile is refused. */
+TEST_P(Both, ADeviceThatGoesDownInATransferDelaysIt)
+{
+	Connection ends = connection(type());
+	const Load load = {type(), 2 * MiB, 1, 50'000};
+	const auto some = pattern(1000);
+	Task<std::string> sending([&] { return send_load(ends.client, load); });
+
+	/* As long as there is a window, room can still come. */
+	EXPECT_TRUE(eventually([&] {
+		const glass_info info = info_of(ends.client);
+
+		return !info.unacked && !info.snd_wnd;
+	}));
+	ASSERT_TRUE(sending.sleeps_in(SYS_sendto));
+	set_device_up(false);
+	Task<std::string> reading([&] { return receive_load(ends.server, load); });
+	EXPECT_TRUE(reading.sleeps_in(SYS_recvfrom)) << "it has all that came before";
+	EXPECT_TRUE(sending.sleeps_in(SYS_sendto));
+	EXPECT_EQ(err(ends.client.send(some, MSG_DONTWAIT)), ENETDOWN);
+	EXPECT_EQ(err(ends.server.send(some)), ENETDOWN);
+	for (Socket *end : {&ends.client, &ends.server})
+		EXPECT_FALSE(end->take_error());
+	set_device_up(true);
+	EXPECT_EQ(sending.result(), "");
+	EXPECT_EQ(reading.result(), "");
 }
 
 /* Seconds are the unit, so this takes some. */
