@@ -110,6 +110,11 @@ void Faults::only_near(const std::string &module)
 	require(text_of_module(module), near_depth);
 }
 
+void Faults::only_below(const std::string &function, int depth)
+{
+	require(text_of(function), depth);
+}
+
 std::pair<Errno, bool> Faults::refuse(int nth, const std::function<Errno()> &call)
 {
 	const auto number = std::to_string(nth);

@@ -41,6 +41,11 @@ public:
 
 	/** Refuses memory only where functions of that module ask for it, or some not far below. */
 	void only_near(const std::string &module);
+	/**
+	 * Refuses memory only where that function of the kernel asks for it, or one below;
+	 * not more than @p depth calls, with those of the allocator.
+	 */
+	void only_below(const std::string &function, int depth);
 
 	/**
 	 * Has @p prepare make a new call, refuses the first thing that it asks for; then

@@ -15,10 +15,12 @@
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -72,6 +74,10 @@ protected:
 	}
 	/* For calls in which the rest of the kernel asks for a thousand times more. */
 	void refuse_only_glass() { faults_->only_near("glass"); }
+	void refuse_only_below(const std::string &function, int depth)
+	{
+		faults_->only_below(function, depth);
+	}
 
 private:
 	std::unique_ptr<Faults> faults_;
@@ -565,6 +571,71 @@ TEST_F(RefusedAdmin, Namespaces)
 	walk_call(
 		"make one", [] { return err(::unshare(CLONE_NEWNET)); },
 		[&] { must(::setns(here.get(), CLONE_NEWNET), "back"); }, {EINVAL});
+}
+
+/* What there is of Glass in the machine and in the caller's namespace. */
+std::vector<std::string> traces()
+{
+	static const std::string net = "/proc/thread-self/net/";
+	std::vector<std::string> found;
+
+	for (const auto &path :
+	     {net + "glass", net + "glass_stat", std::string("/proc/sys/net/glass"),
+	      std::string("/sys/module/glass")})
+		if (std::filesystem::exists(path))
+			found.push_back(path);
+	for (const auto &path :
+	     {net + "protocols", net + "ptype", net + "dev", std::string("/proc/slabinfo")})
+		for (const auto &line : lines_of(path))
+			if (line.find("glass") != line.npos || line.find("GLASS") != line.npos)
+				found.push_back(path + ": " + line);
+	return found;
+}
+
+/* The core prints a stack, as a warning, when it could not make a slab cache. */
+class WithoutWarnings
+{
+public:
+	WithoutWarnings() : before_(lines_of(levels).at(0)) { write_file(levels, "4"); }
+	~WithoutWarnings() { write_file(levels, before_); }
+	WithoutWarnings(const WithoutWarnings &) = delete;
+	WithoutWarnings &operator=(const WithoutWarnings &) = delete;
+
+private:
+	static constexpr const char *levels = "/proc/sys/kernel/printk";
+	const std::string before_;
+};
+
+/*
+ * Of the module's own beginning; the file is read and linked by the core. A load that
+ * fails leaves nothing, and what the next one registers is free again.
+ */
+TEST_F(RefusedAdmin, Loading)
+{
+	const glass::Fd file =
+		own(::open(module_path("glass").c_str(), O_RDONLY | O_CLOEXEC), "module file");
+	const auto unload = [] { EXPECT_EQ(unload_module("glass"), 0); };
+	const auto expect_nothing = [] { EXPECT_EQ(traces(), std::vector<std::string>()); };
+	bool has_failed = false;
+	const auto load = [&] {
+		if (has_failed) {
+			const Inside first(Namespace::first());
+
+			expect_nothing();
+		}
+		if (has_failed)
+			expect_nothing();
+		const auto error = err(::syscall(SYS_finit_module, file.get(), "", 0));
+		has_failed = error.value;
+		return error;
+	};
+
+	const WithoutWarnings quiet;
+	// What Glass asks for, and the core for it; not all that a device has in sysfs.
+	refuse_only_below("do_init_module", 16);
+	unload();
+	walk_call("load", load, unload, {EINVAL});
+	EXPECT_EQ(load_module("glass"), 0);
 }
 
 TEST_F(RefusedAdmin, Routes)
