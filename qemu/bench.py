@@ -5,7 +5,8 @@
     qemu/bench.py run OUT UNIT COMMAND...   COMMAND starts the guest; OUT gets the figures
     qemu/bench.py show FILE                 the table of a file, as Markdown
     qemu/bench.py check FILE BASELINE       is a cell of Glass more than 5 % worse?
-    qemu/bench.py profile UNIT COMMAND...   where the instructions of a cell go
+    qemu/bench.py profile FOLDER UNIT COMMAND...   where the instructions of a cell go;
+                                            FOLDER has the guest's monitor
 
 A file is JSON: {"kernel", "unit", "cells": {cell: {kind: [median, least, most]}}}.
 Every figure is a cost per operation, so less is better. A type of Glass competes
@@ -13,11 +14,15 @@ with the sockets of the same type; a pipe is shown beside, being no socket.
 """
 
 import argparse
+import collections
 import json
 import os
+import select
 import statistics
 import subprocess
 import sys
+
+import exec_log
 
 # The columns; the first one is of Glass.
 TYPES = {
@@ -90,20 +95,6 @@ def collect(lines):
             for cell, kinds in samples.items()}, errors
 
 
-def profiles_of(lines):
-    """What was sampled in a report: {cell: {kind: {function: samples}}}, and the rest."""
-    profiles = {}
-    rest = []
-    for line in lines:
-        if '"function": ' not in line:
-            rest.append(line)
-            continue
-        said = json.loads(line)
-        functions = profiles.setdefault(said["cell"], {}).setdefault(said["kind"], {})
-        functions[said["function"]] = functions.get(said["function"], 0) + said["samples"]
-    return profiles, rest
-
-
 def costs(figures, functions, cell, kind):
     """The part of a cell's cost that each function has."""
     every = sum(functions.values())
@@ -111,13 +102,33 @@ def costs(figures, functions, cell, kind):
             for name, count in functions.items()}
 
 
+def profiles_of(lines, record):
+    """What was executed in each cell: {cell: {kind: {function: instructions}}}.
+
+    A line says that a cell begins now: record() returns how often which address is
+    executed meanwhile. What is neither that nor a symbol is the rest.
+    """
+    executed, rest, symbols = {}, [], exec_log.Symbols()
+    for line in lines:
+        if symbols.feed(line):
+            continue
+        if '"begins": ' not in line:
+            rest.append(line)
+            continue
+        said = json.loads(line)
+        executed.setdefault(said["cell"], {})[said["kind"]] = record()
+    return {cell: {kind: exec_log.by_function(addresses, symbols)
+                   for kind, addresses in kinds.items()}
+            for cell, kinds in executed.items()}, rest
+
+
 def show_profile(figures, functions, cell, kinds):
-    """Glass beside its best peer: the functions that cost one of them 0.5 % or more."""
+    """Glass beside its best peer: the functions that cost one of them 1 % or more."""
     peer = figures.best_peer(cell, kinds)
     shown = [kind for kind in (kinds[0], peer) if kind in functions]
     parts = [costs(figures, functions[kind], cell, kind) for kind in shown]
     names = {name for part in parts for name, cost in part.items()
-             if cost >= sum(part.values()) / 200}
+             if cost >= sum(part.values()) / 100}
     rows = [[name, *(f"{part.get(name, 0):.0f}" for part in parts)]
             for name in sorted(names, key=lambda name: -max(
                 part.get(name, 0) for part in parts))]
@@ -129,9 +140,20 @@ def show_profile(figures, functions, cell, kinds):
 
 
 def profile(args):
-    """Starts the guest, and shows what it sampled."""
+    """Starts the guest, logs what it executes in each cell, and shows it."""
+    def record():
+        log = exec_log.ExecLog(args.folder)
+        try:
+            log.record(args.megabytes << 20)
+            # The next word of the guest comes when the cell is over.
+            if select.select([guest.stdout], [], [], 0)[0]:
+                sys.exit("bench.py: a cell was over too soon: it needs a larger SCALE")
+            return collections.Counter(log.addresses())
+        finally:
+            log.close()
+
     with subprocess.Popen(args.command, stdout=subprocess.PIPE, text=True) as guest:
-        profiles, rest = profiles_of(line.rstrip("\n") for line in guest.stdout)
+        profiles, rest = profiles_of((line.rstrip("\n") for line in guest.stdout), record)
     cells, errors = collect(rest)
     for error in errors:
         print("FAILED " + error)
@@ -239,6 +261,9 @@ def main():
     part.set_defaults(action=run)
     part = commands.add_parser("profile")
     part.add_argument("--kernel", default="")
+    part.add_argument("--megabytes", type=int, default=256,
+                      help="of log for each cell, some 90 bytes for an instruction")
+    part.add_argument("folder")
     part.add_argument("unit")
     part.add_argument("command", nargs=argparse.REMAINDER)
     part.set_defaults(action=profile)

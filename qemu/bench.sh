@@ -8,7 +8,7 @@
 # is; idle=poll, because the clock jumps over what a processor sleeps.
 #
 # make profile: where those of CELL go, by kernel function, on Glass and on its
-# best peer; sampled every 20,011 instructions.
+# best peer; by QEMU's log of each instruction, for some ten million of them.
 #
 # make bench: the time by the clock, on one processor and on two; with plots. In
 # emulation that says little, and differs from run to run: see the spread.
@@ -46,19 +46,13 @@ options()
 	(IFS=,; echo "$*,--scale,$SCALE")
 }
 
-# start_guest ACTION [OUT] UNIT OPTIONS WORD...: boots the guest, which runs
+# start_guest ACTION PLACE UNIT OPTIONS WORD...: boots the guest, which runs
 # glass-bench, for an action of bench.py; WORDs go to the kernel's command line.
 start_guest()
 {
-	local action=$1 target=("$2")
-
-	if [[ $action == run ]]; then
-		target+=("$3")
-		shift
-	fi
-	"$GLASS_TOP/qemu/bench.py" "$action" --kernel "Linux $KERNEL_ABI" "${target[@]}" \
+	"$GLASS_TOP/qemu/bench.py" "$1" --kernel "Linux $KERNEL_ABI" "$2" "$3" \
 		"$GLASS_TOP/qemu/guest.py" --folder "$RUN" --silence 1500 --timeout 3000 -- \
-		"$GLASS_TOP/qemu/boot.sh" "$RUN" GLASS_MODE=bench "GLASS_BENCH=$3" "${@:4}"
+		"$GLASS_TOP/qemu/boot.sh" "$RUN" GLASS_MODE=bench "GLASS_BENCH=$4" "${@:5}"
 }
 
 bench_count()
@@ -85,12 +79,12 @@ bench_count()
 profile()
 {
 	[[ $CELL ]] || refuse "CELL= is missing: CELL=oneway-1K, CELL=roundtrip-64/glass"
-	say "sampling on Linux $KERNEL_ABI in QEMU"
+	say "logging instructions on Linux $KERNEL_ABI in QEMU"
 	export GUEST_CLOCK=icount GUEST_CPUS=1 BOOT_ACCEL=tcg
-	# More of it: a sample in 20,011 instructions, and what is sampled begins earlier.
-	SCALE=${SCALE_ASKED:-4}
-	start_guest profile instructions \
-		"$(options --instructions --profile --rounds "${ROUNDS:-2}")" idle=poll
+	# More of it: it has to be in its stride when the log begins, and outlast it.
+	SCALE=${SCALE_ASKED:-20}
+	start_guest profile "$RUN" instructions \
+		"$(options --instructions --profile --rounds "${ROUNDS:-1}")" idle=poll
 }
 
 bench_clock()

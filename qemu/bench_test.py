@@ -10,6 +10,7 @@ import unittest
 from types import SimpleNamespace
 
 import bench
+import exec_log
 
 
 def line(cell, kind, value):
@@ -51,17 +52,27 @@ class Collecting(unittest.TestCase):
 
 
 class Profiling(unittest.TestCase):
-    """What was sampled."""
+    """What was executed."""
 
-    def test_samples_share_the_cost_of_the_cell(self):
-        """Three of four samples are three quarters of the instructions."""
+    def test_functions_share_the_cost_of_the_cell(self):
+        """By what was executed after its line, and the symbols that come in the end."""
+        executed = {0xffffffff81000004: 1, 0xffffffff8100000f: 2, 0xffffffffc0000000: 5,
+                    0x401000: 2}
         profiles, rest = bench.profiles_of([
-            line("a", "tcp", 1000.0),
-            '{"cell": "a", "kind": "tcp", "function": "x", "samples": 3}',
-            '{"cell": "a", "kind": "tcp", "function": "y [glass]", "samples": 1}'])
+            line("a", "tcp", 1000.0), '{"cell": "a", "kind": "tcp", "begins": true}',
+            "ffffffff81000000 T x", "ffffffff81000010 t y", "ffffffff81000020 D data",
+            "ffffffffc0000000 t glass_z\t[glass]"], lambda: executed)
         figures = bench.Figures("Linux", "instructions", bench.collect(rest)[0])
         self.assertEqual(bench.costs(figures, profiles["a"]["tcp"], "a", "tcp"),
-                         {"x": 750, "y [glass]": 250})
+                         {"x": 300, "glass_z [glass]": 500, "[user]": 200})
+
+    def test_an_instruction_is_read_from_the_log(self):
+        """As QEMU writes it; what else is there is none."""
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("Trace 0: 0x7f5a [00000000/ffffffff81000004/00c0b2/ff0001] _text\n"
+                       "Stopped execution of TB chain before 0x7f [ffffffff81000008]\n")
+            file.flush()
+            self.assertEqual(list(exec_log.addresses_in(file.name)), [0xffffffff81000004])
 
 
 class Comparing(unittest.TestCase):

@@ -74,14 +74,11 @@ test_measures_again_each_round()
 	expect_figures 6
 }
 
-test_samples_by_kernel_function()
+test_says_when_each_begins_to_who_watches()
 {
-	# Enough to be met by a sample in 20 microseconds.
-	glass-bench --scale 0.2 --warm-up 0 --profile --cell roundtrip-1K/glass-stream \
-		>"$WORK/out"
-	expect_words '"function": "[user]", "samples": ' "$WORK/out"
-	expect_words '"function": "glass_' "$WORK/out"
-	expect_words ' [glass]", "samples": ' "$WORK/out"
+	bench 0 --profile --cell roundtrip-1K/glass --cell roundtrip-1K/pipe
+	expect_equal "figures, then beginnings" "$(grep -c value "$WORK/out") \
+$(tail -n 4 "$WORK/out" | grep -c '"cell": "roundtrip-1K", "kind": ".*", "begins": true}')" "4 4"
 }
 
 test_tells_which_cells_there_are()

@@ -12,7 +12,6 @@
 
 #include "glass-bench/options.h"
 #include "glass-bench/process.h"
-#include "glass-bench/profile.h"
 
 namespace glass::bench {
 
@@ -68,17 +67,13 @@ bool measure(std::ostream &out, const Cell &cell, const Kind &kind, const Settin
 	}
 }
 
-/** The same once more, sampled: writes which functions were met, and how often. */
-bool sample(std::ostream &out, const Cell &cell, const Kind &kind, const Setting &setting)
+/** The same once more, for who logs what is executed: says when it begins. */
+bool measure_watched(std::ostream &out, const Cell &cell, const Kind &kind, const Setting &setting)
 {
-	std::ostringstream nobody; // the figure has the sampling in it
-	Sampler sampler;
-	const bool good = measure(nobody, cell, kind, setting);
+	std::ostringstream nobody;
 
-	for (const auto &[function, samples] : sampler.stop())
-		begin_line(out, cell, "", kind, setting) << R"("function": ")" << function
-							 << R"(", "samples": )" << samples << "}\n";
-	return good;
+	begin_line(out, cell, "", kind, setting) << R"("begins": true})" << std::endl;
+	return measure(nobody, cell, kind, setting);
 }
 
 /** What is measured of which kind. */
@@ -154,13 +149,13 @@ int run(const Options &options)
 				good = measure(figures, *choice.cell, *choice.kind,
 					       options.setting) &&
 				       good;
-		if (options.profile)
-			for (const Choice &choice : chosen)
-				good = sample(figures, *choice.cell, *choice.kind,
-					      options.setting) &&
-				       good;
 		std::cout << figures.str() << std::flush;
 	}
+	if (options.profile)
+		for (const Choice &choice : chosen)
+			good = measure_watched(std::cout, *choice.cell, *choice.kind,
+					       options.setting) &&
+			       good;
 	return good ? 0 : 1;
 }
 

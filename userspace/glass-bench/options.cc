@@ -54,9 +54,9 @@ std::variant<Options, int> parse_options(int argc, char **argv)
 		->type_name("TIME");
 	app.add_flag("--instructions", instructions,
 		     "Read the time-stamp counter, which counts them under QEMU's -icount");
-	app.add_flag("--profile", options.profile,
-		     "Also sample where processor 0 is: \"function\" and \"samples\" instead of a "
-		     "value");
+	app.add_flag(
+		"--profile", options.profile,
+		"Measure all once more, saying when each begins: for who logs what is executed");
 	app.add_flag("--list", options.list, "Say which cells there are");
 
 	try {
