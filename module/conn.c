@@ -18,19 +18,23 @@ static u32 conn_hash(const void *data, u32 len, u32 seed)
 			    seed ^ key->local.node ^ key->protocol);
 }
 
+/* As memcmp(), without the call: it is asked for each frame. */
+static bool conn_has_key(const struct glass_conn *conn,
+			 const struct glass_conn_key *key)
+{
+	return glass_addr_equal(&conn->key.remote, &key->remote) &&
+	       glass_addr_equal(&conn->key.local, &key->local) &&
+	       conn->key.protocol == key->protocol;
+}
+
 /*
- * As memcmp(), without the call: it is asked for each frame. How many there are
- * to compare is the table's chance, and no step that a trace should show.
+ * How many there are to compare is the table's chance, and no step that a trace
+ * should show.
  */
 static notrace int conn_compare(struct rhashtable_compare_arg *arg,
 				const void *obj)
 {
-	const struct glass_conn_key *key = &((const struct glass_conn *)obj)->key;
-	const struct glass_conn_key *wanted = arg->key;
-
-	return !(glass_addr_equal(&key->remote, &wanted->remote) &&
-		 glass_addr_equal(&key->local, &wanted->local) &&
-		 key->protocol == wanted->protocol);
+	return !conn_has_key(obj, arg->key);
 }
 
 static const struct rhashtable_params conn_params = {
@@ -53,6 +57,7 @@ int glass_conn_table_init(struct glass_conn_table *table)
 {
 	INIT_HLIST_HEAD(&table->all);
 	spin_lock_init(&table->lock);
+	table->generation = 1;
 	return rhashtable_init(&table->hash, &conn_params);
 }
 
@@ -80,6 +85,50 @@ struct glass_conn *glass_conn_lookup(struct net *net,
 				     const struct glass_conn_key *key)
 {
 	return rhashtable_lookup(&glass_net(net)->conns.hash, key, conn_params);
+}
+
+/**
+ * glass_conn_lookup_cached - find a connection that may have been found before
+ * @net: the namespace, that of @cache's owner
+ * @key: both ends; another one than before only if a connection has left since,
+ *	as that of @cache's owner does when it gets another peer
+ * @cache: what was found before; updated. Or NULL
+ *
+ * Context: RCU read section; the answer is valid in it. @cache's lock held.
+ * Return: the connection or NULL.
+ */
+struct glass_conn *glass_conn_lookup_cached(struct net *net,
+					    const struct glass_conn_key *key,
+					    struct glass_conn_cache *cache)
+{
+	/* Before the look-up: pairs with conn_left(). */
+	unsigned long generation =
+		smp_load_acquire(&glass_net(net)->conns.generation);
+	struct glass_conn *conn;
+
+	if (!cache)
+		return glass_conn_lookup(net, key);
+	if (cache->generation == generation) {
+		DEBUG_NET_WARN_ON_ONCE(!conn_has_key(cache->conn, key));
+		return cache->conn;
+	}
+	conn = glass_conn_lookup(net, key);
+	cache->conn = conn;
+	cache->generation = conn ? generation : 0;
+	return conn;
+}
+
+/*
+ * A connection is in the table no more: who found it before must not follow it.
+ * Who sees the new generation does not find it again; while there is one who does
+ * not see it, the grace period after which it is freed is not over.
+ */
+static void conn_left(struct glass_conn_table *table)
+{
+	unsigned long next = table->generation + 1;
+
+	lockdep_assert_held(&table->lock);
+	smp_store_release(&table->generation, next ? next : 1);
 }
 
 /**
@@ -125,8 +174,10 @@ int glass_conn_replace(struct net *net, struct glass_conn *old,
 	spin_lock_bh(&table->lock);
 	err = rhashtable_replace_fast(&table->hash, &old->link, &new->link,
 				      conn_params);
-	if (!err)
+	if (!err) {
 		hlist_replace_rcu(&old->all, &new->all);
+		conn_left(table);
+	}
 	spin_unlock_bh(&table->lock);
 	if (!err)
 		WRITE_ONCE(old->sk, NULL);
@@ -147,6 +198,7 @@ void glass_conn_remove(struct net *net, struct glass_conn *conn)
 	spin_lock_bh(&table->lock);
 	rhashtable_remove_fast(&table->hash, &conn->link, conn_params);
 	hlist_del_rcu(&conn->all);
+	conn_left(table);
 	spin_unlock_bh(&table->lock);
 	WRITE_ONCE(conn->sk, NULL);
 }

@@ -14,11 +14,14 @@
  * @hash: struct glass_conn by its key. RCU to read; written by its own locks
  * @all: the same, the newest first. RCU to read, @lock to write
  * @lock: BH
+ * @generation: changes whenever a connection leaves, never 0. Read at any time,
+ *	@lock to write
  */
 struct glass_conn_table {
 	struct rhashtable	hash;
 	struct hlist_head	all;
 	spinlock_t		lock;	/* see above */
+	unsigned long		generation;
 };
 
 /**
@@ -66,11 +69,26 @@ struct glass_conn {
 	struct rcu_head		rcu;
 };
 
+/**
+ * struct glass_conn_cache - a connection that was found before
+ * @conn: it; may be followed in an RCU read section that sees @generation
+ * @generation: of the table when it was found; 0: there is none
+ *
+ * Of one namespace; guarded by its owner's lock.
+ */
+struct glass_conn_cache {
+	struct glass_conn	*conn;
+	unsigned long		generation;
+};
+
 int glass_conn_table_init(struct glass_conn_table *table);
 void glass_conn_table_destroy(struct glass_conn_table *table);
 
 struct glass_conn *glass_conn_lookup(struct net *net,
 				     const struct glass_conn_key *key);
+struct glass_conn *glass_conn_lookup_cached(struct net *net,
+					    const struct glass_conn_key *key,
+					    struct glass_conn_cache *cache);
 int glass_conn_insert(struct net *net, struct glass_conn *conn);
 int glass_conn_replace(struct net *net, struct glass_conn *old,
 		       struct glass_conn *new);

@@ -26,6 +26,7 @@
  * @clear: the way over a device that was found clear, by who sends over it now;
  *	or NULL
  * @expected: the frame whose sender waits to see whether it arrives; or NULL
+ * @peer: where that sender keeps what its frames' receiver was found by
  * @has_arrived: it has
  * @deferred: frames to be received once no lock is held up the stack
  *
@@ -36,6 +37,7 @@ struct glass_delivery {
 	bool			is_running;
 	const struct glass_route *clear;
 	const struct sk_buff	*expected;
+	struct glass_conn_cache	*peer;
 	bool			has_arrived;
 	struct sk_buff_head	deferred;
 };
@@ -83,12 +85,13 @@ void glass_dev_delivery_release(void)
  * @skb: the frame. The caller has one reference more than it sends, and does
  *	not look at it until glass_dev_seen(); who keeps it longer than the
  *	delivery takes a clone
+ * @peer: for glass_dev_expected_peer(); the caller has its lock
  *
  * Context: any but hard interrupt. If it returns true, BH are disabled, and no
  *	other frame may be sent, until glass_dev_seen().
  * Return: false if a frame sent here would not be received at once.
  */
-bool glass_dev_expect(const struct sk_buff *skb)
+bool glass_dev_expect(const struct sk_buff *skb, struct glass_conn_cache *peer)
 {
 	struct glass_delivery *delivery;
 
@@ -101,6 +104,7 @@ bool glass_dev_expect(const struct sk_buff *skb)
 		return false;
 	}
 	delivery->expected = skb;
+	delivery->peer = peer;
 	return true;
 }
 
@@ -132,6 +136,24 @@ bool glass_dev_seen(void)
 bool glass_dev_is_expected(const struct sk_buff *skb)
 {
 	return this_cpu_read(deliveries.expected) == skb;
+}
+
+/**
+ * glass_dev_expected_peer - which receiver did the frame's sender reach before?
+ * @skb: the frame, during its delivery
+ *
+ * Only where nothing can have led the frame elsewhere, to another namespace.
+ *
+ * Context: BH disabled.
+ * Return: the sender's cache, to be used during the delivery; or NULL.
+ */
+struct glass_conn_cache *glass_dev_expected_peer(const struct sk_buff *skb)
+{
+	const struct glass_route *clear = this_cpu_read(deliveries.clear);
+
+	if (!glass_dev_is_expected(skb) || !clear || clear->dev != skb->dev)
+		return NULL;
+	return this_cpu_read(deliveries.peer);
 }
 
 /**

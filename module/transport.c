@@ -231,6 +231,7 @@ static void transport_forget(struct sock *sk)
 	glass_rtt_init(&tp->rtt);
 	memset(&tp->cc, 0, sizeof(tp->cc));
 	tp->conn = NULL;
+	tp->peer.generation = 0;
 	__skb_queue_head_init(&tp->out_of_order);
 	tp->mss = 0;
 	tp->pipe = 0;

@@ -50,6 +50,7 @@ enum glass_deadline {
  * @rtt: round-trip time
  * @cc: congestion window
  * @conn: the entry in the connection table, or NULL
+ * @peer: the peer's entry there, if it is in this namespace and was reached before
  * @own: who connected or listens, for the peer's SO_PEERCRED
  * @out_of_order: received ahead of what is missing, by sequence number, not
  *	overlapping
@@ -111,6 +112,7 @@ struct glass_transport {
 	struct glass_rtt	rtt;
 	struct glass_congestion	cc;
 	struct glass_conn	*conn;
+	struct glass_conn_cache	peer;
 	struct glass_cred	own;
 	struct sk_buff_head	out_of_order;
 

@@ -306,7 +306,8 @@ static struct sock *rx_find_socket(struct net *net, struct sk_buff *skb,
 	struct glass_conn *conn, *gone = NULL;
 	struct sock *sk;
 
-	while ((conn = glass_conn_lookup(net, &key)) && conn != gone) {
+	conn = glass_conn_lookup_cached(net, &key, glass_dev_expected_peer(skb));
+	while (conn && conn != gone) {
 		if (conn->kind == GLASS_CONN_TIMEWAIT) {
 			*timewait = conn;
 			return NULL;
@@ -316,6 +317,7 @@ static struct sock *rx_find_socket(struct net *net, struct sk_buff *skb,
 			return sk;
 		/* It has gone since, and may have left its connection to another. */
 		gone = conn;
+		conn = glass_conn_lookup(net, &key);
 	}
 	/* If it is going, the segment comes for nobody. */
 	if (conn)

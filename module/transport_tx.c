@@ -462,7 +462,7 @@ static bool tx_send_head(struct sock *sk)
 	/* What a FIN changes is for the peer's answer to say; so is a stamp's time. */
 	if (!tx_has_fin(glass_tp(sk), glass_tx_cb(skb)->end) &&
 	    !glass_tx_cb(skb)->stamps && !skb_cloned(skb) &&
-	    glass_dev_expect(skb)) {
+	    glass_dev_expect(skb, &glass_tp(sk)->peer)) {
 		tx_send_expected(sk, skb);
 		return true;
 	}
@@ -489,7 +489,7 @@ static void tx_send_fin(struct sock *sk, bool may_end)
 	if (!glass_tcb_in_flight(&tp->tcb))
 		tp->progress = jiffies;
 	glass_tcb_sent(&tp->tcb, tp->tcb.snd_end + 1);
-	if (!may_end || !glass_dev_expect(skb)) {
+	if (!may_end || !glass_dev_expect(skb, &tp->peer)) {
 		glass_segment_transmit(sk, skb, &seg);
 		return;
 	}

@@ -221,6 +221,54 @@ TEST_P(FastPath, AClosedConnectionNeedsNoAnswersEither)
 	EXPECT_EQ(losses(), "");
 }
 
+/*
+ * Where its peer is, a sender looks up once. When the peer's socket has gone, so has
+ * its entry; a kernel that looks for faults sees who follows what was remembered.
+ */
+TEST_P(FastPath, APeerThatWentIsNotFollowed)
+{
+	if (type() == SOCK_DGRAM)
+		return; /* it remembers nobody */
+
+	Connection ends = connection(type());
+
+	must(ends.client.send(bytes("hello")), "send");
+	EXPECT_EQ(read_some(ends.server, 5, 0), "hello");
+	ends.server.close();
+	EXPECT_EQ(read_some(ends.client, 5, 0), "");
+	/* What kfree_rcu() was given is freed within 5 s, and a grace period. */
+	std::this_thread::sleep_for(std::chrono::seconds(7));
+	must(ends.client.send(bytes("anybody?")), "send");
+	EXPECT_EQ(info_of(ends.client).state, TCP_CLOSE);
+	EXPECT_EQ(err(ends.client.send(bytes("anybody?"), MSG_NOSIGNAL)), EPIPE) << "as TCP";
+}
+
+/* The same ends once more are another connection. */
+TEST_P(FastPath, APeerInTheSamePlaceIsAnotherOne)
+{
+	if (type() == SOCK_DGRAM)
+		return; /* as above */
+
+	const glass::Address here{GLASS_NODE_LOCAL, free_port()};
+	Socket listening = listener(type());
+
+	for (int i = 0; i < 3; i++) {
+		const std::string word = "hello" + std::to_string(i);
+		Socket client = stream(type());
+
+		must(client.bind(here), "bind");
+		must(client.connect(address_of(listening)), "connect");
+		Socket server = must(listening.accept(), "accept");
+
+		for (int again = 0; again < 2; again++) {
+			must(client.send(bytes(word)), "send");
+			EXPECT_EQ(read_some(server, word.size(), 0), word);
+		}
+		server.close();
+		EXPECT_EQ(read_some(client, 1, 0), "");
+	}
+}
+
 /* What was written before the end, and cannot go yet, goes first. */
 TEST_P(FastPath, AnEndBehindAFullWindowComesLast)
 {
