@@ -27,6 +27,16 @@
 #error "Glass needs Linux 6.12 or newer"
 #endif
 
+/*
+ * For what is written before it is read, on the way of each frame: kernels clear
+ * everything on the stack first (CONFIG_INIT_STACK_ALL_ZERO). GCC 12, clang.
+ */
+#if __has_attribute(uninitialized)
+#define glass_uncleared __attribute__((uninitialized))
+#else
+#define glass_uncleared
+#endif
+
 /* bind() and connect() take an address of unknown size by its own tag. */
 #ifndef GLASS_HAVE_SOCKADDR_UNSIZED
 #define sockaddr_unsized sockaddr

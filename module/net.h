@@ -30,7 +30,7 @@
  * Lifetime: that of the namespace, from the pernet init to the pernet exit. A
  * user's socket holds the namespace; a frame is in it as long as its device.
  * The owning files (port.c, route.c, tap.c, stats.c) are the only ones that look
- * inside their part.
+ * inside their part; and glass_stats_inc().
  */
 struct glass_net {
 	struct glass_port_table		ports;
@@ -68,6 +68,18 @@ static inline struct glass_net *glass_net(const struct net *net)
 	gn = generic->ptr[glass_net_id];
 	rcu_read_unlock_sched();
 	return gn;
+}
+
+/**
+ * glass_stats_inc - count one event
+ * @net: the namespace it happened in
+ * @mib: the event
+ *
+ * Context: any.
+ */
+static inline void glass_stats_inc(struct net *net, enum glass_mib mib)
+{
+	SNMP_INC_STATS(glass_net(net)->stats, mib);
 }
 
 int glass_net_init(void);

@@ -18,6 +18,14 @@
  */
 #define GLASS_PORT_DRAWS	16
 
+/* As jhash2() of the key, without the calls. */
+static u32 port_hash(const void *data, u32 len, u32 seed)
+{
+	const struct glass_port_key *key = data;
+
+	return jhash_2words(key->port, key->protocol, seed);
+}
+
 /*
  * As memcmp(), without the call: it is asked for each frame. How many there are
  * to compare is the table's chance, and no step that a trace should show.
@@ -32,6 +40,7 @@ static notrace int port_compare(struct rhashtable_compare_arg *arg,
 }
 
 static const struct rhashtable_params port_params = {
+	.hashfn			= port_hash,
 	.obj_cmpfn		= port_compare,
 	.key_len		= sizeof(struct glass_port_key),
 	.key_offset		= offsetof(struct glass_port, key),

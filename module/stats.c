@@ -70,18 +70,6 @@ const struct snmp_mib glass_stats_list[] = {
 static_assert(ARRAY_SIZE(glass_stats_list) == GLASS_STATS_COUNT);
 
 /**
- * glass_stats_inc - count one event
- * @net: the namespace it happened in
- * @mib: the event
- *
- * Context: any.
- */
-void glass_stats_inc(struct net *net, enum glass_mib mib)
-{
-	SNMP_INC_STATS(glass_net(net)->stats, mib);
-}
-
-/**
  * glass_stats_add - count several events, or bytes
  * @net: the namespace
  * @mib: the event

@@ -92,7 +92,6 @@ struct glass_mibs {
 
 extern const struct snmp_mib glass_stats_list[GLASS_STATS_COUNT];
 
-void glass_stats_inc(struct net *net, enum glass_mib mib);
 void glass_stats_add(struct net *net, enum glass_mib mib, unsigned long count);
 unsigned long glass_stats_fold(struct net *net, unsigned int mib);
 void glass_drop(struct net *net, struct sk_buff *skb, enum glass_drop reason);

@@ -2,8 +2,8 @@
 /* What the peer acknowledges, what is lost, and when to send it again. */
 #include "transport.h"
 
+#include "net.h"
 #include "stamp.h"
-#include "stats.h"
 #include "trace.h"
 
 /* A segment is lost when so many that were sent later have arrived (RFC 5681). */

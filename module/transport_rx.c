@@ -6,6 +6,7 @@
 #include <linux/jhash.h>
 #include <net/netns/hash.h>
 
+#include "compat.h"
 #include "dev.h"
 #include "input.h"
 #include "net.h"
@@ -230,8 +231,8 @@ static bool rx_is_remembered(struct net *net, struct sk_buff *skb)
 void glass_transport_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	struct glass_transport *tp = glass_tp(sk);
-	struct glass_tcb_result result;
-	struct glass_segment seg;
+	struct glass_tcb_result result glass_uncleared;
+	struct glass_segment seg glass_uncleared;
 	enum glass_drop drop;
 	bool is_taken = false;
 

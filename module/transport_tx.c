@@ -4,9 +4,9 @@
 
 #include "dev.h"
 #include "memory.h"
+#include "net.h"
 #include "pages.h"
 #include "stamp.h"
-#include "stats.h"
 #include "trace.h"
 
 /* --- The send queue ------------------------------------------------------ */
