@@ -342,14 +342,18 @@ static bool is_writable(struct sock *sk)
 	return sk_stream_is_writeable(sk);
 }
 
-/* Who looks and finds nothing waits: the peer may be waiting for this ACK. */
-static void poll_finds_nothing(struct sock *sk)
+/*
+ * Who looks and finds nothing waits: the peer may be waiting for this ACK. Returns
+ * whether it was sent: what the peer held back may have come.
+ */
+static bool poll_finds_nothing(struct sock *sk)
 {
 	if (!READ_ONCE(glass_tp(sk)->ack_owed))
-		return;
+		return false;
 	lock_sock(sk);
 	glass_rx_reader_waits(sk);
 	release_sock(sk);
+	return true;
 }
 
 /**
@@ -383,12 +387,11 @@ __poll_t glass_connected_poll(struct file *file, struct socket *sock,
 	if (shutdown & RCV_SHUTDOWN)
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 	if (state != TCP_SYN_SENT && state != TCP_SYN_RECV) {
-		if (is_readable(sk))
+		if (is_readable(sk) ||
+		    (!(mask & EPOLLIN) && poll_finds_nothing(sk) && is_readable(sk)))
 			mask |= EPOLLIN | EPOLLRDNORM;
 		if (is_writable(sk))
 			mask |= EPOLLOUT | EPOLLWRNORM;
-		if (!(mask & EPOLLIN))
-			poll_finds_nothing(sk);
 	}
 	/* After the state: paired with the barrier in glass_transport_end(). */
 	smp_rmb();
@@ -554,7 +557,7 @@ static int reader_wake_function(struct wait_queue_entry *wait,
  * glass_connected_reader_leaves().
  *
  * Context: process, may sleep; socket lock held, and let go meanwhile.
- * Return: 0, -EAGAIN or as interrupted.
+ * Return: 0: look again; -EAGAIN or as interrupted.
  */
 int glass_connected_wait_data(struct sock *sk, int flags, long *timeo)
 {
@@ -563,8 +566,9 @@ int glass_connected_wait_data(struct sock *sk, int flags, long *timeo)
 	u32 unread = tp->unread;
 
 	glass_rx_reader_waits(sk);
+	/* What a peer in this machine held back has come meanwhile. */
 	if (!*timeo)
-		return -EAGAIN;
+		return sk_flush_backlog(sk) && tp->unread != unread ? 0 : -EAGAIN;
 	if (signal_pending(current))
 		return sock_intr_errno(*timeo);
 

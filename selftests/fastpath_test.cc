@@ -9,6 +9,8 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -262,10 +264,28 @@ TEST_P(FastPath, APeerInTheSamePlaceIsAnotherOne)
 
 		for (int again = 0; again < 2; again++) {
 			must(client.send(bytes(word)), "send");
-			EXPECT_EQ(read_some(server, word.size(), 0), word);
+			EXPECT_EQ(read_some(server, word.size()), word);
 		}
 		server.close();
 		EXPECT_EQ(read_some(client, 1, 0), "");
+	}
+}
+
+/* A small message may wait for the last one's answer; not when somebody looks for it. */
+TEST_P(FastPath, ASmallMessageIsThereForWhoLooks)
+{
+	Pair both = pair();
+	Watch input(both.receiver, EPOLLIN);
+
+	for (int i = 0; i < 4; i++) {
+		must(both.sender.send(bytes("hello")), "send");
+		EXPECT_EQ(read_some(both.receiver, 5), "hello") << "message " << i;
+	}
+	for (int i = 0; i < 4; i++) {
+		must(both.sender.send(bytes("hello")), "send");
+		EXPECT_EQ(poll_now(both.receiver, POLLIN), POLLIN) << "message " << i;
+		EXPECT_EQ(input.ready(), EPOLLIN) << "message " << i;
+		EXPECT_EQ(read_some(both.receiver, 5), "hello") << "message " << i;
 	}
 }
 
