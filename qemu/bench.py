@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 
+import bench_purposes
 import exec_log
 
 # The columns; the first one is of Glass.
@@ -122,21 +123,38 @@ def profiles_of(lines, record):
             for cell, kinds in executed.items()}, rest
 
 
-def show_profile(figures, functions, cell, kinds):
-    """Glass beside its best peer: the functions that cost one of them 1 % or more."""
-    peer = figures.best_peer(cell, kinds)
-    shown = [kind for kind in (kinds[0], peer) if kind in functions]
-    parts = [costs(figures, functions[kind], cell, kind) for kind in shown]
-    names = {name for part in parts for name, cost in part.items()
-             if cost >= sum(part.values()) / 100}
+def show_parts(title, heading, parts, names):
+    """A column for each of the parts; the largest first, then what is left and all."""
     rows = [[name, *(f"{part.get(name, 0):.0f}" for part in parts)]
             for name in sorted(names, key=lambda name: -max(
                 part.get(name, 0) for part in parts))]
-    rows.append(["the others", *(f"{sum(cost for name, cost in part.items() if name not in names):.0f}"
-                                 for part in parts)])
+    left = [sum(cost for name, cost in part.items() if name not in names) for part in parts]
+    if any(left):
+        rows.append(["the others", *(f"{cost:.0f}" for cost in left)])
     rows.append(["all", *(f"{sum(part.values()):.0f}" for part in parts)])
-    print(f"\n### {cell}: {figures.unit} per operation, by kernel function\n")
-    show_table(["function", *shown], rows)
+    print(f"\n### {title}\n")
+    show_table(heading, rows)
+
+
+def by_purpose(part):
+    """The same cost, by what the functions are for."""
+    sums = collections.Counter()
+    for name, cost in part.items():
+        sums[bench_purposes.purpose(name)] += cost
+    return sums
+
+
+def show_profile(figures, functions, cell, kinds):
+    """Glass beside its best peer: what it is for, and the functions of 1 % or more."""
+    peer = figures.best_peer(cell, kinds)
+    shown = [kind for kind in (kinds[0], peer) if kind in functions]
+    parts = [costs(figures, functions[kind], cell, kind) for kind in shown]
+    sums = [by_purpose(part) for part in parts]
+    title = f"{cell}: {figures.unit} per operation, by "
+    show_parts(title + "purpose", ["for", *shown], sums, set().union(*sums))
+    show_parts(title + "kernel function", ["function", *shown], parts,
+               {name for part in parts for name, cost in part.items()
+                if cost >= sum(part.values()) / 100})
 
 
 def profile(args):

@@ -66,6 +66,15 @@ class Profiling(unittest.TestCase):
         self.assertEqual(bench.costs(figures, profiles["a"]["tcp"], "a", "tcp"),
                          {"x": 300, "glass_z [glass]": 500, "[user]": 200})
 
+    def test_costs_are_summed_by_what_they_are_for(self):
+        """A part of Glass by its prefix, the kernel's by their names."""
+        self.assertEqual(bench.by_purpose({
+            "glass_dev_xmit [glass]": 1, "dev_receive [glass]": 2, "loopback_xmit": 4,
+            "tx_push [glass]": 8, "__schedule": 16, "kfree": 32, "kfree_skbmem": 64,
+            "[user]": 128, "what_else": 256}), {
+                "the device": 7, "the transport": 8, "the scheduler": 16, "memory": 96,
+                "user space": 128, bench.bench_purposes.OTHER: 256})
+
     def test_an_instruction_is_read_from_the_log(self):
         """As QEMU writes it; what else is there is none."""
         with tempfile.NamedTemporaryFile("w") as file:

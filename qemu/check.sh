@@ -238,7 +238,7 @@ else
 	step shellcheck "${shells[@]}"
 	step python qemu selftests userspace
 	step surface qemu selftests docs
-	step bench qemu/bench.py qemu/bench_test.py qemu/exec_log.py
+	step bench qemu/bench.py qemu/bench_test.py qemu/bench_purposes.py qemu/exec_log.py
 	step netlink module
 	step dissector userspace/wireshark
 	step codespell module userspace selftests qemu docs README.md Makefile Kbuild
