@@ -96,6 +96,18 @@ TEST_P(KernelUser, AnswersWhatItIsSent)
 	}
 }
 
+/* Before its thread ran at all, perhaps: what it took is given back all the same. */
+TEST_P(KernelUser, MayGoAtOnce)
+{
+	for (int i = 0; i < 20; i++) {
+		ASSERT_EQ(unload_module(module_name), 0);
+		ASSERT_EQ(load(), 0);
+	}
+	Socket socket = client();
+
+	EXPECT_EQ(echo(socket, "still there"), "still there");
+}
+
 TEST_P(KernelUser, KeepsBoundaries)
 {
 	Socket socket = client();

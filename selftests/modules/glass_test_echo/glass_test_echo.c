@@ -35,6 +35,7 @@ MODULE_PARM_DESC(port, "to bind; reads back as what was bound");
 
 static struct socket *echo_socket;
 static struct task_struct *echo_task;
+static void *echo_buffer;
 
 /* Has it connections? If not, each message comes with its sender's name. */
 static bool has_connections(void)
@@ -98,7 +99,6 @@ static int echo_thread(void *buffer)
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
-	kvfree(buffer);
 	return 0;
 }
 
@@ -124,7 +124,6 @@ static int __init echo_listen(void)
 
 static int __init echo_init(void)
 {
-	void *buffer;
 	int err;
 
 	err = sock_create_kern(&init_net, family, type, protocol, &echo_socket);
@@ -134,17 +133,17 @@ static int __init echo_init(void)
 	if (err)
 		goto release_socket;
 	err = -ENOMEM;
-	buffer = kvmalloc(ECHO_SIZE, GFP_KERNEL);
-	if (!buffer)
+	echo_buffer = kvmalloc(ECHO_SIZE, GFP_KERNEL);
+	if (!echo_buffer)
 		goto release_socket;
-	echo_task = kthread_run(echo_thread, buffer, "glass_test_echo");
+	echo_task = kthread_run(echo_thread, echo_buffer, "glass_test_echo");
 	err = PTR_ERR_OR_ZERO(echo_task);
 	if (err)
 		goto free_buffer;
 	return 0;
 
 free_buffer:
-	kvfree(buffer);
+	kvfree(echo_buffer);
 release_socket:
 	sock_release(echo_socket);
 	return err;
@@ -155,6 +154,8 @@ static void __exit echo_exit(void)
 {
 	send_sig(SIGTERM, echo_task, 1);
 	kthread_stop(echo_task);
+	/* Not for the thread to do, which may be stopped before it ever ran. */
+	kvfree(echo_buffer);
 	sock_release(echo_socket);
 }
 module_exit(echo_exit);
