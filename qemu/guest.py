@@ -401,7 +401,8 @@ def make_guests(args):
     with open(args.list, encoding="utf-8") as file:
         everything = [line.strip().partition(":")[2] for line in file]
     programs = args.programs.split(",") if args.programs else everything
-    shares = share(programs, read_weights(args.weights), args.guests)
+    weights = read_weights(args.first_weights) | read_weights(args.weights)
+    shares = share(programs, weights, args.guests)
     return [Guest(args, number, names)
             for number, names in enumerate(shares, 1)]
 
@@ -424,6 +425,8 @@ def main():
                         help="those of the list that shall run, with commas")
     parser.add_argument("--weights", default="",
                         help="a file: how long each took, read and written")
+    parser.add_argument("--first-weights", default="",
+                        help="a file: how long each takes, of which that does not say it yet")
     parser.add_argument("--filtered", action="store_true")
     parser.add_argument("--expected-skips", default="")
     parser.add_argument("--ci", action="store_true",

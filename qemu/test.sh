@@ -31,9 +31,20 @@ LIST=$BUILD/kselftest/kselftest-list.txt
 	refuse "GUESTS=$GUESTS: it must be a number, 1 to 99"
 prepare_guest tests
 
+# known_durations: a file with how long the programs take, for a first run here. If
+# it has grown old, guests end at other times, and no more.
+known_durations()
+{
+	local file=$GLASS_TOP/qemu/kernels/$KERNEL.durations
+
+	[[ -s $file ]] || file=$GLASS_TOP/qemu/kernels/debug.durations
+	echo "$file"
+}
+
 options=(--tests --folder "$RUN" --earlier "$GLASS_TOP/build/unit/unit.ktap"
 	 --expected-skips "$GLASS_TOP/selftests/expected-skips"
-	 --list "$LIST" --weights "$BUILD/durations")
+	 --list "$LIST" --weights "$BUILD/durations"
+	 --first-weights "$(known_durations)")
 words=(GLASS_MODE=test "GLASS_SCALE=$GLASS_SCALE")
 guest=("$GLASS_TOP/qemu/boot.sh" "{folder}")
 
