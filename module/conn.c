@@ -101,13 +101,14 @@ struct glass_conn *glass_conn_lookup_cached(struct net *net,
 					    const struct glass_conn_key *key,
 					    struct glass_conn_cache *cache)
 {
-	/* Before the look-up: pairs with conn_left(). */
-	unsigned long generation =
-		smp_load_acquire(&glass_net(net)->conns.generation);
+	struct glass_conn_table *table = &glass_net(net)->conns;
+	unsigned long generation;
 	struct glass_conn *conn;
 
 	if (!cache)
 		return glass_conn_lookup(net, key);
+	/* Before the look-up: pairs with conn_left(). */
+	generation = smp_load_acquire(&table->generation);
 	if (cache->generation == generation) {
 		DEBUG_NET_WARN_ON_ONCE(!conn_has_key(cache->conn, key));
 		return cache->conn;
@@ -128,6 +129,7 @@ static void conn_left(struct glass_conn_table *table)
 	unsigned long next = table->generation + 1;
 
 	lockdep_assert_held(&table->lock);
+	/* Once it is out: pairs with glass_conn_lookup_cached(). */
 	smp_store_release(&table->generation, next ? next : 1);
 }
 
