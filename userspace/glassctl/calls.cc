@@ -220,13 +220,24 @@ void Finder::take(const Event &event, const SocketSeen &seen)
 		of_call = socket;
 }
 
+/*
+ * An interrupt that came upon the call may wake anybody: a timer's is none of its
+ * own, nor what runs when it is over. But that may bring a frame, too.
+ */
 void Finder::take(const Event &event, const Waking &waking)
 {
 	const Thread &thread = threads_[event.thread];
 
-	if (thread.call < 0 || thread.stack.empty())
+	if (thread.call < 0 || thread.stack.empty() || event.in_interrupt)
 		return;
 	Call &call = calls_[static_cast<std::size_t>(thread.call)];
+	const auto is_of_timer = [&](const Open &open) {
+		const Step &step = call.steps[open.step];
+
+		return step.layer == Layer::Interrupt && !step.function.starts_with("irq_exit");
+	};
+	if (std::ranges::any_of(thread.stack, is_of_timer))
+		return;
 	call.wakeups.push_back(
 		{since_begin(event.time) - call.begin, waking.thread, waking.name, thread.step()});
 }

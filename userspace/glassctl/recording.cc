@@ -256,7 +256,7 @@ void Recorder::record_frames()
 void Recorder::add(const TraceRecord &record, decltype(Event::what) what)
 {
 	result_.events.push_back({record.time(), record.thread(), record.cpu(), record.in_softirq(),
-				  std::move(what)});
+				  record.in_hardirq(), std::move(what)});
 }
 
 void Recorder::take_function(const TraceRecord &record, bool is_return)

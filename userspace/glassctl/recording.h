@@ -81,6 +81,7 @@ struct Event {
 	pid_t thread = 0;
 	int cpu = 0;
 	bool in_softirq = false;
+	bool in_interrupt = false;
 	std::variant<SyscallEnter, SyscallReturn, SocketSeen, Waking, DeviceFrame, GlassFrame> what;
 };
 
