@@ -8,7 +8,7 @@
 # is; idle=poll, because the clock jumps over what a processor sleeps.
 #
 # make profile: where those of CELL go, by kernel function, on Glass and on its
-# best peer; by QEMU's log of each instruction, for some ten million of them.
+# best peer; by QEMU's log of each instruction, for some three million of them.
 #
 # make bench: the time by the clock, on one processor and on two; with plots. In
 # emulation that says little, and differs from run to run: see the spread.
